@@ -1,0 +1,1 @@
+select id, app_type, name from pulp_worker.app_worker_cleanup()

@@ -1,0 +1,1 @@
+select pulp_worker.heartbeat($1::uuid)

@@ -1,0 +1,1 @@
+listen pulp_worker_cancel

@@ -1,0 +1,1 @@
+select pulp_worker.unregister_worker($1::uuid)
