@@ -134,7 +134,7 @@ def held_row(h):
     w = h.worker(slots=2)
     busy = task(h, "mark", file="busy", until="go")
     h.wait_lines("busy", 1)
-    # the claim stands still until another waits for the row, who gets it next
+    # the claim stands still until another waits for the row, and the worker until he has it
     h.s.q("create function stand_still() returns trigger language plpgsql as $$ begin "
           "perform pg_advisory_xact_lock(7); return new; end $$")
     h.s.q("create trigger stand_still before update of app_lock_id on core_task for each row "
@@ -146,8 +146,12 @@ def held_row(h):
     wait_until("the claim", lambda: h.s.v(waits, "pulp-worker"))
     with pulpdb.background(h.db, "select 1 from core_task where pulp_id = %s for update", t, auto=False, name="other") as has_it:
         wait_until("the other to wait", lambda: h.s.v(waits, "other"))
+        os.kill(w.pid, signal.SIGSTOP)
         gate.close()
-        assert has_it() == [(1,)]
+        try:
+            assert has_it() == [(1,)]
+        finally:
+            os.kill(w.pid, signal.SIGCONT)
         h.release("go")
         ends(h, busy, "completed")
         assert h.look(t).state == "waiting" and h.look(t).app_lock_id, h.look(t)
