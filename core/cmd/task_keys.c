@@ -94,5 +94,6 @@ pw_cmd_dispatch(struct pw_db *db, const struct pw_dispatch *dispatch,
 		what.kwargs = pw_buf_text(&kwargs);
 		what.sealed = true;
 	}
+	what.look = true;
 	return pw_store_dispatch(db, &what, pw_cmd_deadline(), ret_dispatched, err);
 }

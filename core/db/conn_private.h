@@ -13,6 +13,10 @@ struct pw_db {
 	bool guest;		/* the schema's functions are the session's own */
 	bool guest_due;		/* ... and are still to be made, by what sets the session up */
 	struct pw_buf text;	/* the statement under way, as a guest says it */
+	const char *prepared;	/* the statement that the session has prepared, by its address; NULL if none */
+	const char *preparing;	/* ... or is about to */
+	const char *last;	/* the one before: what is said twice will be said often */
+	bool forgetful;		/* a pooler is between us: what was prepared is not there any more */
 	bool want_write;	/* libpq has more to send than the socket took */
 	enum pw_db_state state;
 	PostgresPollingStatusType polling;

@@ -39,7 +39,8 @@ pw_store_dispatch(struct pw_db *db, const struct pw_dispatch *dispatch, int64_t 
 	params = PW_DB_PARAMS(dispatch->func, dispatch->args ? dispatch->args : "[]",
 			      dispatch->kwargs ? dispatch->kwargs : "{}", dispatch->group,
 			      exclusive, shared, dispatch->versions, dispatch->correlation_id,
-			      dispatch->sealed ? "true" : "false", dispatch->immediate ? "t" : "f", dispatch->no_deferred ? "f" : "t");
+			      dispatch->sealed ? "true" : "false", dispatch->immediate ? "t" : "f", dispatch->no_deferred ? "f" : "t",
+			      dispatch->look ? "t" : "f");
 	if (pw_rows_get_one(db, pw_sql_task_dispatch, params, deadline_ns, "task", "", &row, err) < 0)
 		return -1;
 	*ret_dispatched = pw_dispatched_of(row);

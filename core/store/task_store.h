@@ -30,10 +30,12 @@ struct pw_dispatch {
 	const char *correlation_id;
 	bool immediate;	      /* workers take it before all others, and give it 5 s */
 	bool no_deferred;     /* SQL refuses this; see client/immediate.h */
+	bool look;	      /* whether anybody is there to run it */
 };
 
 struct pw_dispatched {
 	struct pw_uuid id;
+	/* Where it was looked for: */
 	int64_t workers; /* that are alive */
 	bool served;	 /* one of them has the module */
 };

@@ -227,26 +227,39 @@ pw_link_free(struct pw_link *link)
 	return NULL;
 }
 
-bool
-pw_link_send(struct pw_link *link, const char *sql, const struct pw_db_params *params,
-	     int64_t timeout_ns, pw_db_result_fn *fn, void *arg)
+/* What pw_db_send, or its like, has returned for the statement of FN. */
+static bool
+sent(struct pw_link *link, int ret, int64_t timeout_ns, pw_db_result_fn *fn, void *arg)
 {
-	struct pw_err err;
-
-	if (!pw_link_idle(link))
-		return false;
-	link->answer = fn;
-	link->answer_arg = arg;
-	if (pw_db_send(link->db, sql, params, answered, link, &err) < 0) {
-		link->answer = NULL;
+	if (ret < 0) {
 		/* broken while sending: told by the next turn of the loop, not from inside the caller */
 		pw_timer_set(link->deadline, pw_now_ns());
 		return false;
 	}
+	link->answer = fn;
+	link->answer_arg = arg;
 	pw_timer_set(link->deadline, timeout_ns == PW_NEVER ? PW_NEVER : pw_now_ns() + timeout_ns);
-	if (!link->driving && watch_socket(link, &err) < 0)
+	if (!link->driving && watch_socket(link, NULL) < 0)
 		pw_timer_set(link->deadline, pw_now_ns());
 	return true;
+}
+
+bool
+pw_link_send(struct pw_link *link, const char *sql, const struct pw_db_params *params,
+	     int64_t timeout_ns, pw_db_result_fn *fn, void *arg)
+{
+	return pw_link_idle(link) &&
+	       sent(link, pw_db_send(link->db, sql, params, answered, link, NULL), timeout_ns, fn,
+		    arg);
+}
+
+bool
+pw_link_prepare(struct pw_link *link, const char *sql, int64_t timeout_ns, pw_db_result_fn *fn,
+		void *arg)
+{
+	return pw_link_idle(link) &&
+	       sent(link, pw_db_send_prepare(link->db, sql, answered, link, NULL), timeout_ns, fn,
+		    arg);
 }
 
 void

@@ -28,6 +28,8 @@ bool pw_link_idle(const struct pw_link *link);
 /* FN is called once, as pw_db_send says; also when the link breaks meanwhile. Returns false (and makes no call) if it could not be sent. */
 bool pw_link_send(struct pw_link *link, const char *sql, const struct pw_db_params *params, int64_t timeout_ns,
 		  pw_db_result_fn *fn, void *arg);
+/* Prepares, as pw_db_send_prepare says; the rest as pw_link_send. */
+bool pw_link_prepare(struct pw_link *link, const char *sql, int64_t timeout_ns, pw_db_result_fn *fn, void *arg);
 /* Breaks the connection, from the next turn of the loop on: it is made anew. */
 void pw_link_reset(struct pw_link *link);
 const char *pw_link_name(const struct pw_link *link);

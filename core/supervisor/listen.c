@@ -8,17 +8,27 @@
 #include "sql/sql.h"
 #include "supervisor/internal.h"
 
+/* What keeps it from being prepared keeps it from being said too: the first turn tells. */
+static void
+on_prepared(void *arg, const PGresult *result PW_UNUSED, const struct pw_err *err PW_UNUSED)
+{
+	struct pw_supervisor *s = arg;
+
+	if (!pw_link_idle(s->turns))
+		return;
+	s->listening = true;
+	pw_turns_kick(s);
+}
+
 static void
 on_listening(void *arg, const PGresult *result PW_UNUSED, const struct pw_err *err)
 {
 	struct pw_supervisor *s = arg;
 
-	if (err) {
+	if (err)
 		pw_link_reset(s->turns); /* a standby refuses to listen: look for the primary */
-		return;
-	}
-	s->listening = true;
-	pw_turns_kick(s);
+	else if (!pw_link_prepare(s->turns, pw_sql_turn, PW_STATEMENT_TIMEOUT, on_prepared, s))
+		pw_log_debug(NULL, "listen.unsent", "msg=\"the link broke\"");
 }
 
 static void

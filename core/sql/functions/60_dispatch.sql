@@ -51,12 +51,21 @@ end $$;
 
 create or replace function pulp_worker.as_versions(versions jsonb) returns public.hstore
 language plpgsql immutable as $$
+declare
+	needs public.hstore;
+	sound boolean := jsonb_typeof(versions) = 'object';
 begin
-	if jsonb_typeof(versions) <> 'object'
-	or exists (select from jsonb_each(versions) v where jsonb_typeof(v.value) <> 'string' or v.key = '' or v.value = '""') then
+	if versions = '{}' then
+		return '';
+	end if;
+	if sound then
+		select public.hstore(array_agg(v.key), array_agg(v.value #>> '{}')), bool_and(jsonb_typeof(v.value) = 'string' and v.key <> '' and v.value <> '""')
+		into needs, sound from jsonb_each(versions) v;
+	end if;
+	if not sound then
 		raise 'versions must be a JSON object of strings, label to version' using errcode = '22023';
 	end if;
-	return coalesce((select public.hstore(array_agg(v.key), array_agg(v.value)) from jsonb_each_text(versions) v), '');
+	return needs;
 end $$;
 
 -- One task as our own row type. NULL if there is none. (A Pulp before 3.115 has no pulp_api_version: the name in the inner
