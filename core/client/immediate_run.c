@@ -98,7 +98,7 @@ take_turn(struct pw_caller *caller, bool last, struct pw_err *err)
 	char numbers[2][16];
 
 	fill_turn(caller, last);
-	if (pw_turn_params(&caller->turn, caller->me.s, 0, INT_MAX, numbers, values) < 0)
+	if (pw_turn_params(&caller->turn, caller->me.s, 0, INT_MAX, false, numbers, values) < 0)
 		return pw_err_nomem(err);
 	if (pw_db_exec(caller->db, pw_sql_turn, &(struct pw_db_params){ PW_TURN_PARAMS, values },
 		       pw_now_ns() + PW_CALLER_STATEMENT, &result, err) < 0)

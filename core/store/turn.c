@@ -77,8 +77,8 @@ pw_turn_add_look(struct pw_turn *turn, const char *task)
 }
 
 int
-pw_turn_params(struct pw_turn *turn, const char *me, int slots, int known, char numbers[2][16],
-	       const char *values[PW_TURN_PARAMS])
+pw_turn_params(struct pw_turn *turn, const char *me, int slots, int known, bool lazy,
+	       char numbers[2][16], const char *values[PW_TURN_PARAMS])
 {
 	int n = 0;
 
@@ -93,6 +93,7 @@ pw_turn_params(struct pw_turn *turn, const char *me, int slots, int known, char 
 		if (!values[n++])
 			return -1;
 	}
+	values[n++] = lazy ? "t" : "f";
 	return 0;
 }
 
@@ -102,10 +103,31 @@ pw_turn_written(const char *outcome)
 	return strcmp(outcome, "locked") != 0 && strcmp(outcome, "lost") != 0;
 }
 
+enum { KIND, TASK, NUMBER, NAME, DETAIL, CID, ARGS, KWARGS, GROUP, PLAIN, IMMEDIATE };
+
+static const char *
+value_or_null(const PGresult *result, int row, int column)
+{
+	return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
+}
+
+static struct pw_turn_claim
+claim_of(const PGresult *result, int row)
+{
+	return (struct pw_turn_claim){ .task = PQgetvalue(result, row, TASK),
+				       .name = PQgetvalue(result, row, NAME),
+				       .what = PQgetvalue(result, row, DETAIL),
+				       .cid = PQgetvalue(result, row, CID),
+				       .args = value_or_null(result, row, ARGS),
+				       .kwargs = value_or_null(result, row, KWARGS),
+				       .group = value_or_null(result, row, GROUP),
+				       .plain = PQgetvalue(result, row, PLAIN)[0] == 't',
+				       .immediate = PQgetvalue(result, row, IMMEDIATE)[0] == 't' };
+}
+
 void
 pw_turn_read(const PGresult *result, const struct pw_turn_ops *ops, void *arg)
 {
-	enum { KIND, TASK, NUMBER, NAME, DETAIL, CID };
 
 	for (int row = 0; row < PQntuples(result); row++) {
 		const char *kind = PQgetvalue(result, row, KIND),
@@ -114,20 +136,22 @@ pw_turn_read(const PGresult *result, const struct pw_turn_ops *ops, void *arg)
 			   *detail = PQgetvalue(result, row, DETAIL);
 		int number = atoi(PQgetvalue(result, row, NUMBER));
 
-		if (strcmp(kind, "ended") == 0 && ops->ended)
+		if (strcmp(kind, "ended") == 0 && ops->ended) {
 			ops->ended(arg, task, detail);
-		else if (strcmp(kind, "pass") == 0 && ops->pass)
+		} else if (strcmp(kind, "pass") == 0 && ops->pass) {
 			ops->pass(arg, number, detail);
-		else if (strcmp(kind, "claimed") == 0 && ops->claimed)
-			ops->claimed(arg, &(struct pw_turn_claim){ task, name, detail,
-								   PQgetvalue(result, row, CID) });
-		else if (strcmp(kind, "cancel") == 0 && ops->cancel)
+		} else if (strcmp(kind, "claimed") == 0 && ops->claimed) {
+			struct pw_turn_claim claim = claim_of(result, row);
+
+			ops->claimed(arg, &claim);
+		} else if (strcmp(kind, "cancel") == 0 && ops->cancel) {
 			ops->cancel(arg, task);
-		else if (strcmp(kind, "lost") == 0 && ops->lost)
+		} else if (strcmp(kind, "lost") == 0 && ops->lost) {
 			ops->lost(arg, task);
-		else if (strcmp(kind, "class") == 0 && ops->class)
+		} else if (strcmp(kind, "class") == 0 && ops->class) {
 			ops->class(arg, number, name, detail);
-		else if (strcmp(kind, "floor") == 0 && ops->floor)
+		} else if (strcmp(kind, "floor") == 0 && ops->floor) {
 			ops->floor(arg, number, atoll(detail));
+		}
 	}
 }

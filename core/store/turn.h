@@ -59,9 +59,12 @@ void pw_turn_add_log(struct pw_turn *turn, const char *task, int part, const cha
 void pw_turn_add_served(struct pw_turn *turn, int requirement, int64_t floor);
 void pw_turn_add_look(struct pw_turn *turn, const char *task);
 
-#define PW_TURN_PARAMS (PW_TURN_ARRAYS + 3)
-/* Fills VALUES (PW_TURN_PARAMS of them; they live as long as TURN and the two buffers are left alone). Returns -1 when out of memory. */
-int pw_turn_params(struct pw_turn *turn, const char *me, int slots, int known, char numbers[2][16],
+#define PW_TURN_PARAMS (PW_TURN_ARRAYS + 4)
+/*
+ * Fills VALUES (PW_TURN_PARAMS of them; they live as long as TURN and the two buffers are left alone). LAZY: the turn need not settle
+ * if there is enough to claim. Returns -1 when out of memory.
+ */
+int pw_turn_params(struct pw_turn *turn, const char *me, int slots, int known, bool lazy, char numbers[2][16],
 		   const char *values[PW_TURN_PARAMS]) PW_MUSTCHECK;
 
 /* A task that is this worker's now. */
@@ -69,6 +72,10 @@ struct pw_turn_claim {
 	const char *task, *name;
 	const char *what; /* running, canceling, abandoned */
 	const char *cid;  /* correlation id */
+	/* Of one that is running, unless ARGS is NULL: then they are still to be fetched. */
+	const char *args, *kwargs; /* JSON text, encrypted unless plain */
+	const char *group;	   /* NULL: none */
+	bool plain, immediate;
 };
 
 /* Whether a task's ending is in its row: OUTCOME is that of the callback ended. */
@@ -77,7 +84,7 @@ bool pw_turn_written(const char *outcome);
 /* The rows that come back. NULL members are ignored. Texts are borrowed from the result. */
 struct pw_turn_ops {
 	void (*ended)(void *arg, const char *task, const char *outcome); /* the state of its row, or: locked, lost */
-	void (*pass)(void *arg, int marked, const char *what);		 /* more, done, busy */
+	void (*pass)(void *arg, int marked, const char *what);		 /* more, done, busy, later */
 	void (*claimed)(void *arg, const struct pw_turn_claim *claim);
 	void (*cancel)(void *arg, const char *task);
 	void (*lost)(void *arg, const char *task);

@@ -5,6 +5,7 @@
  *	supervisor.c	start, loop, end
  *	link.c		a connection that mends itself
  *	turns.c		when a turn is taken and what its answer does
+ *	claims.c	what a turn did not say of what it claimed
  *	listen.c	the link of the turns: listening, notifications
  *	tasks.c		a task from its claim to its ending
  *	resources.c	what a task made and did not complete
@@ -37,6 +38,7 @@
 
 #define PW_STATEMENT_TIMEOUT (30 * PW_SEC)
 #define PW_HELLO_WITHIN (15 * PW_SEC)
+#define PW_LOCKED_RETRY (300 * PW_MS) /* a row that somebody holds is asked for again */
 
 struct pw_supervisor;
 
@@ -142,7 +144,9 @@ struct pw_supervisor {
 	bool look_all, listening, adopt, turn_due, fetch_due;
 	int asked; /* slots of the turn under way */
 	int turn_claims, turn_classes;
-	bool turn_more, turn_busy, turn_locked, turn_taken, turn_under_way;
+	bool turn_more, turn_busy, turn_locked, turn_later, turn_lazy, turn_taken, turn_under_way;
+	int64_t settled_ns; /* when a turn of ours last settled everything */
+	int diligent;	    /* turns that settle, since not to did not pay */
 	int turn_failures;
 
 	/* heartbeat */
@@ -199,6 +203,14 @@ void pw_turns_kick(struct pw_supervisor *s);
 int pw_turns_free_slots(const struct pw_supervisor *s);
 /* Output, or a report that is due at DUE_NS: a turn soon after that, within half a second, is soon enough. */
 void pw_turns_flush(struct pw_supervisor *s, int64_t due_ns);
+
+/* claims.c */
+void pw_claims_new(struct pw_supervisor *s);
+void pw_claims_free(struct pw_supervisor *s);
+/* Asks for what carries this worker's lock, after an answer was lost. */
+void pw_claims_adopt(struct pw_supervisor *s);
+/* Asks for the arguments that are missing; false if there are none. */
+bool pw_claims_fetch(struct pw_supervisor *s);
 
 /* arguments.c */
 /* Decrypts what was fetched of a task, unless it is PLAIN or there is no key, and starts it or ends it with the reason why not. */

@@ -83,6 +83,7 @@ start(struct pw_supervisor *s, struct pw_err *err)
 	sweep(s);
 	if (pw_turns_new(s, err) < 0 || pw_beat_new(s, err) < 0)
 		return -1;
+	pw_claims_new(s);
 	pw_schedules_new(s);
 	pw_resources_new(s);
 	pw_metrics_new(s);
@@ -104,6 +105,7 @@ finish(struct pw_supervisor *s)
 		pw_schedules_free(s);
 		pw_resources_free(s);
 		pw_metrics_free(s);
+		pw_claims_free(s);
 		pw_turns_free(s);
 		pw_beat_free(s);
 		pw_stop_free(s);

@@ -272,7 +272,15 @@ pw_task_claimed(struct pw_supervisor *s, const struct pw_turn_claim *claim, bool
 		pw_stop_stay(s);
 		if (s->phase >= PW_WORKER_KILLING) /* claimed by the turn that was under way then */
 			task->cause = PW_CAUSE_SHUTDOWN;
-		s->fetch_due = true;
+		if (claim->args)
+			pw_arguments_start(task, claim->plain,
+					   &(struct pw_run_spec){ .args = claim->args,
+								  .kwargs = claim->kwargs,
+								  .group = claim->group,
+								  .logging_cid = task->cid,
+								  .immediate = claim->immediate });
+		else
+			s->fetch_due = true;
 	}
 }
 

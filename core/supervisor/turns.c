@@ -12,7 +12,8 @@
 
 #define LOGS_PER_TURN (1 << 20)
 #define FLUSH_WITHIN (400 * PW_MS)
-#define LOCKED_RETRY (300 * PW_MS)
+#define SETTLE_WITHIN (10 * PW_MS)
+#define DILIGENT_TURNS 16
 #define READ_ONLY "25006"
 
 static void take_turn(void *arg);
@@ -170,6 +171,11 @@ on_pass(void *arg, int marked PW_UNUSED, const char *what)
 
 	s->turn_more = strcmp(what, "more") == 0;
 	s->turn_busy = strcmp(what, "busy") == 0;
+	s->turn_later = strcmp(what, "later") == 0;
+	if (strcmp(what, "done") == 0)
+		s->settled_ns = pw_now_ns();
+	if (s->turn_lazy && !s->turn_later)
+		s->diligent = DILIGENT_TURNS;
 }
 
 static void
@@ -292,7 +298,7 @@ on_turn(void *arg, const PGresult *result, const struct pw_err *err)
 	s->turn_failures = 0;
 	s->turn_taken = true;
 	s->turn_claims = s->turn_classes = 0;
-	s->turn_more = s->turn_busy = s->turn_locked = false;
+	s->turn_more = s->turn_busy = s->turn_locked = s->turn_later = false;
 	forget_parts(s);
 	pw_turn_read(result, &turn_ops, s);
 	full = s->asked > 0 && s->turn_claims == s->asked;
@@ -303,89 +309,29 @@ on_turn(void *arg, const PGresult *result, const struct pw_err *err)
 	/* Somebody else settles just now: ask again until we have passed ourselves, for what it read may be older than our wish. */
 	if (s->turn_busy && !s->turn_due)
 		pw_timer_set(s->busy, pw_now_ns() + (5 + arc4random_uniform(20)) * PW_MS);
+	else if (s->turn_later)
+		pw_timer_set(s->busy, s->settled_ns + SETTLE_WITHIN);
 	else if (s->turn_locked)
-		pw_timer_set(s->busy, pw_now_ns() + LOCKED_RETRY);
+		pw_timer_set(s->busy, pw_now_ns() + PW_LOCKED_RETRY);
 	pw_stop_check(s);
 }
 
 /* --- when --- */
 
-/* Not at once: turns are to be taken meanwhile. */
-static void
-fetch_later(struct pw_supervisor *s)
-{
-	pw_timer_set(s->refetch, pw_now_ns() + LOCKED_RETRY);
-}
-
-static void
-fetch_now(void *arg)
-{
-	struct pw_supervisor *s = arg;
-
-	s->fetch_due = true;
-	pw_turns_kick(s);
-}
-
-static void
-on_arguments(void *arg, const PGresult *result, const struct pw_err *err)
-{
-	struct pw_supervisor *s = arg;
-
-	if (err) {
-		for (struct pw_task *task = s->tasks; task; task = task->next)
-			task->fetching = false;
-		fetch_later(s);
-		return;
-	}
-	for (int row = 0; row < PQntuples(result); row++) {
-		struct pw_task *task = pw_task_find(s, PQgetvalue(result, row, 0));
-
-		if (!task || !task->fetching)
-			continue;
-		if (strcmp(PQgetvalue(result, row, 5), "waiting") == 0) { /* a guest's, whose row somebody holds */
-			task->fetching = false;
-			fetch_later(s);
-			continue;
-		}
-		if (strcmp(PQgetvalue(result, row, 5), "canceling") == 0)
-			pw_task_cancel(task, PW_CAUSE_CANCEL); /* before it began: it never runs */
-		pw_arguments_start(task, PQgetvalue(result, row, 6)[0] == 't',
-				   &(struct pw_run_spec){
-					   .args = PQgetvalue(result, row, 1),
-					   .kwargs = PQgetvalue(result, row, 2),
-					   .group = PQgetisnull(result, row, 3) ?
-							    NULL :
-							    PQgetvalue(result, row, 3),
-					   .logging_cid = PQgetvalue(result, row, 4),
-					   .immediate = PQgetvalue(result, row, 7)[0] == 't',
-				   });
-	}
-	/* what did not come back is not ours any more */
-	for (struct pw_task *task = s->tasks, *next; task; task = next) {
-		next = task->next;
-		if (task->fetching)
-			pw_task_forget(s, task);
-	}
-}
-
+/*
+ * Where there is more to claim than slots, a turn that settles costs half as much again as one that does not, and nobody
+ * here waits for what it finds. Others may: so it is put off for no longer than that.
+ */
 static bool
-fetch_arguments(struct pw_supervisor *s)
+may_settle_later(struct pw_supervisor *s)
 {
-	struct pw_array ids = { 0 };
-	bool sent = false;
+	bool filled = s->asked > 0 && s->turn_claims == s->asked;
 
-	for (struct pw_task *task = s->tasks; task; task = task->next)
-		if (task->phase == PW_TASK_CLAIMED) {
-			task->fetching = true;
-			pw_array_add(&ids, task->id.s);
-		}
-	s->fetch_due = false;
-	if (ids.count)
-		sent = pw_link_send(s->turns, pw_sql_task_arguments,
-				    PW_DB_PARAMS(pw_array_text(&ids), s->me.s),
-				    PW_STATEMENT_TIMEOUT, on_arguments, s);
-	pw_array_done(&ids);
-	return sent;
+	if (s->diligent > 0) {
+		s->diligent--;
+		return false;
+	}
+	return filled && !s->config.auxiliary && pw_now_ns() < s->settled_ns + SETTLE_WITHIN;
 }
 
 static void
@@ -395,8 +341,10 @@ send_turn(struct pw_supervisor *s)
 	char numbers[2][16];
 
 	fill_turn(s);
+	s->turn_lazy = may_settle_later(s);
 	s->asked = pw_turns_free_slots(s);
-	if (pw_turn_params(&s->turn, s->me.s, s->asked, s->known, numbers, values) < 0)
+	if (pw_turn_params(&s->turn, s->me.s, s->asked, s->known, s->turn_lazy, numbers, values) <
+	    0)
 		abort();
 	s->turn_due = s->look_all = false;
 	pw_timer_set(s->flush, PW_NEVER);
@@ -410,27 +358,6 @@ send_turn(struct pw_supervisor *s)
 	}
 }
 
-static void
-on_adopted(void *arg, const PGresult *result, const struct pw_err *err)
-{
-	struct pw_supervisor *s = arg;
-
-	if (err) { /* asked again: when the link is back, or soon */
-		pw_timer_set(s->busy, pw_now_ns() + PW_SEC);
-		return;
-	}
-	s->adopt = false;
-	for (int row = 0; row < PQntuples(result); row++)
-		pw_task_claimed(s,
-				&(struct pw_turn_claim){
-					PQgetvalue(result, row, 0), PQgetvalue(result, row, 1),
-					PQgetvalue(result, row, 2), PQgetvalue(result, row, 3) },
-				true);
-	s->look_all = true;
-	pw_turns_kick(s);
-	pw_stop_check(s);
-}
-
 /* The turns link is free: the next thing that it has to do. */
 static void
 take_turn(void *arg)
@@ -440,12 +367,10 @@ take_turn(void *arg)
 	if (!pw_link_idle(s->turns) || pw_uuid_none(&s->me) || !s->listening)
 		return;
 	if (s->adopt) {
-		if (!pw_link_send(s->turns, pw_sql_my_tasks, PW_DB_PARAMS(s->me.s),
-				  PW_STATEMENT_TIMEOUT, on_adopted, s))
-			pw_log_debug(NULL, "adopt.unsent", "msg=\"the link broke\"");
+		pw_claims_adopt(s);
 		return;
 	}
-	if ((s->fetch_due && fetch_arguments(s)) || pw_resources_next(s))
+	if ((s->fetch_due && pw_claims_fetch(s)) || pw_resources_next(s))
 		return;
 	if (s->modules_unsaid && pw_hosts_say_modules(s))
 		return;
@@ -479,7 +404,6 @@ pw_turns_new(struct pw_supervisor *s, struct pw_err *err)
 	s->poll = pw_timer_new(s->loop, "poll", poll_now, s);
 	s->busy = pw_timer_new(s->loop, "busy", again, s);
 	s->flush = pw_timer_new(s->loop, "flush", again, s);
-	s->refetch = pw_timer_new(s->loop, "refetch", fetch_now, s);
 	pw_timer_set(s->poll, pw_now_ns());
 	return pw_link_new(s->loop, "turns", s->config.conninfo, s->guest, &pw_turns_link_ops, s, &s->turns, err);
 }
@@ -492,7 +416,6 @@ pw_turns_free(struct pw_supervisor *s)
 	s->poll = pw_timer_free(s->poll);
 	s->busy = pw_timer_free(s->busy);
 	s->flush = pw_timer_free(s->flush);
-	s->refetch = pw_timer_free(s->refetch);
 	forget_parts(s);
 	pw_turn_done(&s->turn);
 }

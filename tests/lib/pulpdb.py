@@ -265,7 +265,7 @@ TURN = (
     ("ended_rss", "bigint[]"), ("ended_cpu", "bigint[]"), ("report", "uuid[]"),
     ("report_task", "uuid[]"), ("report_code", "text[]"), ("report_message", "text[]"),
     ("report_state", "text[]"), ("report_total", "bigint[]"), ("report_done", "bigint[]"),
-    ("report_suffix", "text[]"), ("log_task", "uuid[]"), ("log_part", "int[]"), ("log_text", "text[]"))
+    ("report_suffix", "text[]"), ("log_task", "uuid[]"), ("log_part", "int[]"), ("log_text", "text[]"), ("lazy", "boolean"))
 TURN_SQL = "select * from pulp_worker.turn(%s)" % ", ".join(
     "%s => %%(%s)s::%s" % (n, n, t) for n, t in TURN)
 
@@ -282,6 +282,7 @@ class Turn:
         self.marked, self.passed = [(r[2], r[4]) for r in rows if r[0] == "pass"][0]
         self.claimed = [(r[1], r[3], r[4]) for r in rows if r[0] == "claimed"]
         self.cids = {r[1]: r[5] for r in rows if r[0] == "claimed"}
+        self.given = {r[1]: r[6:] for r in rows if r[0] == "claimed"}
         self.tasks = [c[0] for c in self.claimed]
         self.cancel = [r[1] for r in rows if r[0] == "cancel"]
         self.lost = [r[1] for r in rows if r[0] == "lost"]
@@ -289,12 +290,12 @@ class Turn:
         self.floors = {r[2]: int(r[4]) for r in rows if r[0] == "floor"}
 
 
-def turn(s, me, slots=0, served=(0,), floors=None, known=1 << 30, look=(), ended=(), reports=(), logs=()):
+def turn(s, me, slots=0, served=(0,), floors=None, known=1 << 30, look=(), ended=(), reports=(), logs=(), lazy=False):
     """ended: of ending(); reports: (id, task, code, message, state, total, done, suffix);
     logs: (task, part, text)."""
     given = dict.fromkeys((n for n, _ in TURN), [])
     given.update(me=me, slots=slots, served=list(served), known=known, look=list(look),
-                 floors=list(floors) if floors is not None else [0] * len(served))
+                 floors=list(floors) if floors is not None else [0] * len(served), lazy=lazy)
     for rows, first, count in ((ended, 6, 8), (reports, 14, 8), (logs, 22, 3)):
         for i, column in enumerate(zip(*rows)):
             given[TURN[first + i][0]] = list(column)

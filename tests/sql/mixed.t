@@ -132,7 +132,7 @@ class Supervisor:
             if not self.w.s.v("select pulp_worker.heartbeat(%s)", self.w.me):
                 return self.die()
             self.w.s.q("select * from pulp_worker.app_worker_cleanup()")
-        t = self.w.turn(ended=done, slots=self.w.slots - len(self.running) + len(done), look=list(self.running))
+        t = self.w.turn(ended=done, slots=self.w.slots - len(self.running) + len(done), look=list(self.running), lazy=self.rnd.random() < 0.5)
         for task, outcome in t.ended.items():
             if outcome != "locked":
                 self.over(task, time.monotonic())

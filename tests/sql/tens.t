@@ -264,12 +264,12 @@ def ten_08_a_paused_client(db):
     """a client that stops reading in mid-turn holds no lock: what a turn says fits the socket's buffer"""
     s, w = Session(db), Worker(db, slots=200)
     for i in range(200):
-        dispatch(s, "t." + "x" * 100, exclusive_resources=["r%d" % i] * 3, args=["y" * 5000])
+        dispatch(s, "t." + "x" * 100, exclusive_resources=["r%d" % i] * 3, args=["y" * (5000 if i % 2 else 1900)])
     w.turn(slots=0)
     paused = psycopg2.connect(dbname=db, user=os.environ["PGUSER"], async_=True)
     pulpdb.psycopg2.extras.wait_select(paused)
     given = dict.fromkeys((n for n, _ in pulpdb.TURN), [])
-    given.update(me=w.me, slots=200, served=list(w.floors), floors=[0] * len(w.floors), known=0)
+    given.update(me=w.me, slots=200, lazy=False, served=list(w.floors), floors=[0] * len(w.floors), known=0)
     paused.cursor().execute(pulpdb.TURN_SQL, given)
     pid = paused.get_backend_pid()      # it does not read the answer
     pulpdb.wait_until("the turn to be over", lambda: s.v("select count(*) from core_task where app_lock_id = %s", w.me) == 200, 5)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Turns: claims (order, classes, floors, what others hold), endings, progress, logs."""
+import json
 import os
 import random
 import sys
@@ -246,6 +247,45 @@ def outcomes(db):
     assert s.one("select state, app_lock_id from core_task where pulp_id = %s", c) == ("running", o.me)
 
 
+def arguments_come_along(db):
+    """a claim brings what a child needs, as long as it is little: the rest start_tasks has"""
+    s, w = Session(db), Worker(db, slots=20)
+    group = s.v("select pulp_worker.create_task_group('g')")
+    small = dispatch(s, args=[1, "x"], kwargs={"k": None}, task_group=group)
+    now = dispatch(s, immediate=True)
+    many = [dispatch(s, args=["z" * 1500]) for _ in range(10)]
+    large = dispatch(s, args=["".join(chr(random.randrange(33, 120)) for _ in range(3000))])
+    over = pulpdb.bare_task(s, state="canceling")
+    w.turn(slots=0)
+    t = w.turn()
+    assert t.given[small] == ('[1, "x"]', '{"k": null}', group, True, False), t.given[small]
+    assert t.given[now] == ("[]", "{}", None, False, True)
+    assert t.given[large][:2] == t.given[over][:2] == (None, None)
+    assert len([1 for m in many if t.given[m][0]]) == 5, "at most 8 kB in all"
+    got = {r[0]: r[1:] for r in s.q("select task, args, kwargs, task_group, plain, immediate from pulp_worker.start_tasks(%s, %s)", w.me, t.tasks)}
+    assert len(got) == 14 and all(given == got[task] for task, given in t.given.items() if given[0])
+    assert len(json.loads(got[large][0])[0]) == 3000
+
+
+def settled_later(db):
+    """a lazy turn that fills all slots from what is ready settles nothing and holds no lock; where that is not enough it does both"""
+    s, w = Session(db), Worker(db, slots=2)
+    first = [dispatch(s) for _ in range(3)]
+    assert w.turn(slots=0).marked == 3
+    last = dispatch(s)
+    x = Session(db, auto=False)
+    x.q("select pg_advisory_xact_lock(0, 84)")      # somebody else settles: no matter
+    t = w.turn(lazy=True)
+    assert (t.tasks, t.passed, t.marked) == (first[:2], "later", 0) and pulpdb.left(s)["inbox"] == 1
+    x.c.rollback()
+    t = w.turn(ended=first[:2], lazy=True)
+    assert (t.tasks, t.passed, t.marked) == ([first[2], last], "done", 1), "one that was ready, one that became it"
+    assert t.ended == dict.fromkeys(first[:2], "completed") and "inbox" not in pulpdb.left(s)
+    t = w.turn(lazy=True)
+    assert (t.tasks, t.passed) == ([], "done"), "no slot is free: it settles"
+    assert w.turn(slots=-1, lazy=True).passed == "done"
+
+
 def a_lost_reply(db):
     """a turn whose reply was lost is repeated: nothing is written twice, what it claimed is found"""
     s, w = Session(db), Worker(db, slots=10)
@@ -355,5 +395,5 @@ def nobody_claims_for_the_dead(db):
 
 pulpdb.run(order_of_claims, slots_bound_a_claim, served_classes_only, locked_heads_are_passed_over,
            a_flicker_of_somebody_elses_lock, many_workers_one_list, floors_hide_nothing, endings,
-           results_that_are_no_json, outcomes, a_lost_reply, looking_after_ones_own, progress_and_logs,
+           results_that_are_no_json, outcomes, arguments_come_along, settled_later, a_lost_reply, looking_after_ones_own, progress_and_logs,
            growing_into_a_hot_queue, nobody_claims_for_the_dead)

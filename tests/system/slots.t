@@ -46,6 +46,24 @@ def slots(h):
     assert most == 3, most
 
 
+def settled_soon(h):
+    """a worker with more to do than slots puts settling off for a moment only: what an ended task held is soon free"""
+    w = h.worker("w", "--poll-interval", "1h", slots=1)
+    first = h.task("mark", file="first", until="go")
+    h.wait_lines("first", 1)
+    between = [h.task("done") for _ in range(3)] + [h.task("done", exclusive=["r"])]
+    last = h.task("mark", file="last", until="end")
+    waits = h.task("done", exclusive=["r"])
+    h.release("go")
+    h.wait_lines("last", 1)         # claimed by the turn that told the end of the one that held r
+    wait_until("what waited for r to be ready", lambda: h.look(waits).unblocked_at)
+    assert h.look(last).state == "running"
+    h.release("end")
+    for t in [first, last, waits] + between:
+        h.ends(t, "completed")
+    assert w.stop() == 0
+
+
 def resources(h):
     """300 tasks, 8 resources, 2 workers: no conflict runs at once, nobody overtakes, nobody starves"""
     names = "abcdefgh"
@@ -207,4 +225,4 @@ def auxiliary(h):
     aux.stop()
 
 
-system.run(slots, resources, free_is_not_delayed, burst, auxiliary, versions, bad_versions, strange_rows)
+system.run(slots, settled_soon, resources, free_is_not_delayed, burst, auxiliary, versions, bad_versions, strange_rows)

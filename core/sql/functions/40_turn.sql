@@ -115,11 +115,12 @@ end $$;
 /*
  * Claims up to SLOTS ready tasks of the served requirements for ME: what is to be ended first, then immediate ones, then in
  * the order in which they became ready. A waiting task becomes running; one that is canceling, or running without an owner
- * ("abandoned"), comes back as it is, to be ended.
+ * ("abandoned"), comes back as it is, to be ended. What a child needs comes with those that are to run, if it is not large.
  * FLOORS: per requirement the number below which nothing can appear any more (0 = not known).
  */
 create or replace function pulp_worker.iter_tasks(me uuid, slots int, served int[], floors bigint[])
-returns table (task uuid, name text, state text, number bigint, cid text)
+returns table (task uuid, name text, state text, number bigint, cid text, args text, kwargs text, task_group uuid, plain boolean,
+	immediate boolean)
 language plpgsql set search_path = pulp_worker, pg_catalog, public, pg_temp
 set jit = off set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_bitmapscan = off set plan_cache_mode = force_generic_plan as $$
@@ -172,9 +173,13 @@ begin
 				started_at = case g.state when 'waiting' then clock_timestamp() else t.started_at end
 			from unnest(got, was, numbers) g (id, state, number)
 			where t.pulp_id = g.id
-			returning t.pulp_id, t.name::text, t.logging_cid::text as cid, case g.state when 'waiting' then 'running' when 'running' then 'abandoned'
-				else g.state end as state, g.number)
-		select c.pulp_id, c.name, c.state, c.number, c.cid from claimed c;
+			returning t.pulp_id, t.name, t.logging_cid, t.enc_args, t.enc_kwargs, t.task_group_id, t.immediate, g.state, g.number)
+		select c.pulp_id, c.name::text, case c.state when 'waiting' then 'running' when 'running' then 'abandoned' else c.state end,
+			c.number, c.logging_cid::text, case when c.given then coalesce(c.enc_args, '[]')::text end,
+			case when c.given then coalesce(c.enc_kwargs, '{}')::text end, c.task_group_id,
+			coalesce((select o.plain from options o where o.id = c.pulp_id), false), coalesce(c.immediate, false)
+		from (select *, state = 'waiting' and coalesce(pg_column_size(enc_args), 0) + coalesce(pg_column_size(enc_kwargs), 0) < 2000
+				as given from claimed) c;
 end $$;
 
 -- After a lost reply: what carries my lock, as iter_tasks would have given it.
@@ -193,7 +198,7 @@ language sql stable as $$	-- inlined
 	select q.id, q.module, q.versions, q.immediate from pulp_worker.requirement q where q.id > known
 $$;
 
--- What a child needs of tasks that I have just claimed.
+-- What a child needs of tasks that were claimed by a turn whose answer was lost, or where it is too much for a turn to say.
 create or replace function pulp_worker.start_tasks(me uuid, ids uuid[])
 returns table (task uuid, args text, kwargs text, task_group uuid, cid text, state text, plain boolean, immediate boolean)
 language sql stable as $$	-- inlined
@@ -205,8 +210,10 @@ $$;
 /*
  * One turn. A session with pulp_worker.auxiliary = 'on' settles nothing. SLOTS 0: nothing is claimed; -1: only what is to be ended. Rows that come back, by kind:
  *   ended     task, detail: its final state | locked | lost      for each ending given
- *   pass      number: how many were marked, detail: more | done | busy
- *   claimed   task, name, detail: running | canceling | abandoned, cid: its correlation id
+ *   pass      number: how many were marked, detail: more | done | busy | later (only where LAZY: this turn settled nothing)
+ *   claimed   task, name, detail: running | canceling | abandoned, cid: its correlation id; of one that is to run also what
+ *             its child needs: args, kwargs, task_group, plain, immediate. Where args are null start_tasks has them: what
+ *             a turn says must fit into the socket's buffer, since it holds lock 84 until all of it is on its way
  *   cancel    task                                       of LOOK: mine and canceling
  *   lost      task                                       of LOOK: not mine any more
  *   class     number: requirement, name: module, detail: {"versions": {...}, "immediate": bool}    those above KNOWN
@@ -217,20 +224,22 @@ create or replace function pulp_worker.turn(me uuid, slots int, served int[], fl
 	ended_remains int[], ended_rss bigint[], ended_cpu bigint[],
 	report uuid[], report_task uuid[], report_code text[], report_message text[], report_state text[],
 	report_total bigint[], report_done bigint[], report_suffix text[],
-	log_task uuid[], log_part int[], log_text text[])
-returns table (kind text, task uuid, number bigint, name text, detail text, cid text)
+	log_task uuid[], log_part int[], log_text text[], lazy boolean default false)
+returns table (kind text, task uuid, number bigint, name text, detail text, cid text, args text, kwargs text, task_group uuid,
+	plain boolean, immediate boolean)
 language plpgsql set search_path = pulp_worker, pg_catalog, public, pg_temp
 set jit = off set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
 	auxiliary constant boolean := current_setting('pulp_worker.auxiliary', true) is not distinct from 'on';
-	mine constant boolean := case when auxiliary then false else pg_try_advisory_xact_lock(0, 84) end;
 	marked int;
 	listed int := 0;
 	more boolean;
 	next_floor bigint;
 	before bigint;
+	seen bigint;
 	fresh int := 0;
+	room int := 8192;	-- for arguments
 begin
 	if report <> '{}' then
 		perform pulp_worker.write_progress(me, report, report_task, report_code, report_message, report_state,
@@ -240,61 +249,100 @@ begin
 		perform pulp_worker.write_logs(me, log_task, log_part, log_text);
 	end if;
 	if ended <> '{}' then
-		return query select 'ended', f.task, null::bigint, null, f.outcome, null
+		kind := 'ended';
+		for task, detail in select f.task, f.outcome
 			from pulp_worker.finish_tasks(me, ended, ended_state, ended_result, ended_error, ended_kind,
-				ended_remains, ended_rss, ended_cpu) f;
-	end if;
-
-	if mine then
-		select last_value into before from pulp_worker.ready_number;
-		select p.marked, p.listed, p.more into marked, listed, more from pulp_worker.pass(1000) p;
-		select last_value + 1 into next_floor from pulp_worker.ready_number;
-		return query select 'pass', null::uuid, marked::bigint, null, case when more then 'more' else 'done' end, null;
-	else
-		return query select 'pass', null::uuid, 0::bigint, null, case when auxiliary then 'done' else 'busy' end, null;
-		if auxiliary and ended <> '{}' then
-			perform pg_notify('pulp_worker_wakeup', 'unblock');	-- what waited for these is for others to find
-		end if;
-	end if;
-
-	return query select 'class', null::uuid, q.id::bigint, q.module,
-			jsonb_build_object('versions', q.versions, 'immediate', q.immediate)::text, null
-		from pulp_worker.new_requirements(known) q order by q.id;
-
-	if slots < 0 and served @> '{0}' then
-		-- what is only to be ended needs no slot: it must not wait until one of many long tasks is over
-		floors := array[floors[array_position(served, 0)]];
-		served := '{0}';
-		slots := 16;
-	end if;
-	-- the row of a worker that was declared dead is gone; that it stays while we claim is what the lock is for
-	if slots > 0 and exists (select from public.core_appstatus a where a.pulp_id = me for key share skip locked) then
-		for task, name, detail, number, cid in select c.task, c.name, c.state, c.number, c.cid
-			from pulp_worker.iter_tasks(me, slots, served, floors) c loop
-			kind := 'claimed';
-			if number > before then
-				fresh := fresh + 1;
-			end if;
-			number := null;
+				ended_remains, ended_rss, ended_cpu) f loop
 			return next;
 		end loop;
+		task := null;
 	end if;
+
+	-- LAZY: claimed first; where that fills all slots, settling is left to a later turn
+	for step in case when lazy and slots > 0 then 1 else 2 end .. 2 loop
+		if step = 2 then
+			if auxiliary then
+				marked := 0;
+				detail := 'done';
+				if ended <> '{}' then
+					perform pg_notify('pulp_worker_wakeup', 'unblock');	-- what waited for these is for others to find
+				end if;
+			elsif not pg_try_advisory_xact_lock(0, 84) then
+				marked := 0;
+				detail := 'busy';
+			else
+				select last_value into before from pulp_worker.ready_number;
+				select p.marked, p.listed, p.more into marked, listed, more from pulp_worker.pass(1000) p;
+				select last_value + 1 into next_floor from pulp_worker.ready_number;
+				detail := case when more then 'more' else 'done' end;
+			end if;
+			kind := 'pass';
+			number := marked;
+			return next;
+
+			kind := 'class';
+			for number, name, detail in select q.id, q.module, jsonb_build_object('versions', q.versions, 'immediate', q.immediate)::text
+				from pulp_worker.new_requirements(known) q order by q.id loop
+				return next;
+			end loop;
+		end if;
+
+		if slots < 0 and served @> '{0}' then
+			-- what is only to be ended needs no slot: it must not wait until one of many long tasks is over
+			floors := array[floors[array_position(served, 0)]];
+			served := '{0}';
+			slots := 16;
+		end if;
+		-- the row of a worker that was declared dead is gone; that it stays while we claim is what the lock is for
+		if slots > 0 and exists (select from public.core_appstatus a where a.pulp_id = me for key share skip locked) then
+			kind := 'claimed';
+			for task, name, detail, seen, cid, args, kwargs, task_group, plain, immediate in select c.*
+				from pulp_worker.iter_tasks(me, slots, served, floors) c loop
+				slots := slots - 1;
+				if seen > before then
+					fresh := fresh + 1;
+				end if;
+				room := room - coalesce(length(args) + length(kwargs), 0);
+				if room < 0 then
+					args := null;
+					kwargs := null;
+				end if;
+				number := null;
+				return next;
+			end loop;
+			task := null; name := null; cid := null; args := null; kwargs := null; task_group := null; plain := null; immediate := null;
+		end if;
+		if step = 1 and slots = 0 then
+			kind := 'pass';
+			number := 0;
+			detail := 'later';
+			return next;
+			exit;
+		end if;
+	end loop;
 	-- what became ready now and was not taken here is somebody else's
 	if listed > fresh then
 		perform pg_notify('pulp_worker_wakeup', 'handle');
 	end if;
 
-	return query select 'floor', null::uuid, s.id::bigint, null, f.low::text, null
+	kind := 'floor';
+	for number, detail in select s.id, f.low
 		from unnest(served, floors) s (id, low)
 		cross join lateral (select coalesce(
 			(select y.number from ready y where y.requirement = s.id and y.number >= s.low order by y.number limit 1),
 			next_floor, s.low) as low) f
-		where f.low > s.low + 256;
+		where f.low > s.low + 256 loop
+		return next;
+	end loop;
 
 	if look <> '{}' then
-		return query select case when t.app_lock_id = me then 'cancel' else 'lost' end, l.id, null::bigint, null, null, null
+		number := null;
+		detail := null;
+		for kind, task in select case when t.app_lock_id = me then 'cancel' else 'lost' end, l.id
 			from unnest(look) l (id)
 			left join lateral (select state, app_lock_id from public.core_task where pulp_id = l.id offset 0) t on true
-			where t.app_lock_id is distinct from me or t.state = 'canceling';
+			where t.app_lock_id is distinct from me or t.state = 'canceling' loop
+			return next;
+		end loop;
 	end if;
 end $$;

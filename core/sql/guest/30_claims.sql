@@ -33,7 +33,8 @@ end $$;
  * what it has just claimed from what it is only to end.
  */
 create or replace function pulp_worker.iter_tasks(me uuid, slots int, served int[], floors bigint[])
-returns table (task uuid, name text, state text, number bigint, cid text)
+returns table (task uuid, name text, state text, number bigint, cid text, args text, kwargs text, task_group uuid, plain boolean,
+	immediate boolean)
 language plpgsql set search_path = pulp_worker, pg_catalog, public, pg_temp
 set jit = off as $$
 #variable_conflict use_column
@@ -69,7 +70,8 @@ begin
 			update public.core_task t set app_lock_id = me where t.pulp_id = any (got)
 			returning t.pulp_id, t.name::text, t.state::text, t.logging_cid::text as cid)
 		-- above what ready_number says: a claim counts as one that became ready in this turn
-		select c.pulp_id, c.name, case c.state when 'waiting' then 'running' when 'running' then 'abandoned' else c.state end, 2::bigint, c.cid
+		select c.pulp_id, c.name, case c.state when 'waiting' then 'running' when 'running' then 'abandoned' else c.state end, 2::bigint, c.cid,
+			null::text, null::text, null::uuid, null::boolean, null::boolean
 		from claimed c;
 end $$;
 
