@@ -128,7 +128,6 @@ claim_of(const PGresult *result, int row)
 void
 pw_turn_read(const PGresult *result, const struct pw_turn_ops *ops, void *arg)
 {
-
 	for (int row = 0; row < PQntuples(result); row++) {
 		const char *kind = PQgetvalue(result, row, KIND),
 			   *task = PQgetvalue(result, row, TASK);
