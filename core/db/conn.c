@@ -8,7 +8,6 @@
  */
 #include "db/conn.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,46 +128,18 @@ flush(struct pw_db *db, struct pw_err *err)
 	return more < 0 ? lose_conn(db, err) : 0;
 }
 
-#define NAME_SIZE 40
-
-/* One name for one text: a pooler that shares sessions may have given this one to another program of ours. */
-static const char *
-prepared_name(const char *sql, char name[NAME_SIZE])
-{
-	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
-
-	for (; *sql; sql++)
-		hash = (hash ^ (unsigned char)*sql) * 0x100000001b3;
-	snprintf(name, NAME_SIZE, "pulp_worker_%016" PRIx64, hash);
-	return name;
-}
-
-static int
-send_statement(struct pw_db *db, const char *sql, const struct pw_db_params *params, bool known)
-{
-	char name[NAME_SIZE];
-
-	if (db->preparing)
-		return PQsendPrepare(db->conn, prepared_name(sql, name), sql, 0, NULL);
-	if (known)
-		return PQsendQueryPrepared(db->conn, prepared_name(sql, name), params->count,
-					   params->values, NULL, NULL, 0);
-	return PQsendQueryParams(db->conn, sql, params ? params->count : 0, NULL,
-				 params ? params->values : NULL, NULL, NULL, 0);
-}
-
 int
 pw_db_start(struct pw_db *db, const char *sql, const struct pw_db_params *params, bool simple,
 	    struct pw_err *err)
 {
-	bool known = params && sql == db->prepared;
 	int sent;
 
 	PQclear(db->result);
 	db->result = NULL;
+	db->known = params && pw_db_knows(db, sql) ? sql : NULL;
 	if (db->guest && pw_db_guest_text(db, &sql, err) < 0)
 		return -1;
-	sent = simple ? PQsendQuery(db->conn, sql) : send_statement(db, sql, params, known);
+	sent = simple ? PQsendQuery(db->conn, sql) : pw_db_send_statement(db, sql, params);
 	if (!sent && PQstatus(db->conn) == CONNECTION_OK) /* refused before it was sent */
 		return pw_err_set(err, PW_ERR_BUG, "%s", PQerrorMessage(db->conn));
 	if (!sent)
@@ -262,13 +233,14 @@ finish_statement(struct pw_db *db, struct pw_err *err)
 	db->state = PW_DB_IDLE;
 	db->keep_result = false;
 	if (db->preparing && result && !is_error(result))
-		db->prepared = db->preparing;
+		pw_db_remember(db, db->preparing);
 	db->preparing = NULL;
 	if (!result) {
 		pw_err_set(&why, PW_ERR_BUG, "a statement without a result");
 		fn(db->arg, NULL, &why);
 	} else if (is_error(result)) {
 		pw_db_result_error(result, &why);
+		pw_db_forget(db, why.sqlstate);
 		fn(db->arg, NULL, &why);
 	} else {
 		fn(db->arg, result, NULL);

@@ -82,8 +82,9 @@ unsigned pw_db_socket_serial(const struct pw_db *db);
 int pw_db_send(struct pw_db *db, const char *sql, const struct pw_db_params *params, pw_db_result_fn *fn, void *arg,
 	       struct pw_err *err) PW_MUSTCHECK;
 /*
- * Prepares a statement that the session will say often, its one: from then on pw_db_send and pw_db_exec with this very SQL (the
- * address counts) save the server the reading and planning of it. With an error the statement can still be sent as any other.
+ * Prepares a statement that the session will say often: from then on pw_db_send and pw_db_exec with this very SQL (the address
+ * counts) save the server the reading and planning of it. With an error, or where the session turns out not to have it any more (the
+ * error is 26000), it can still be sent as any other.
  */
 int pw_db_send_prepare(struct pw_db *db, const char *sql, pw_db_result_fn *fn, void *arg, struct pw_err *err) PW_MUSTCHECK;
 /* Does what can be done without waiting; calls back. Returns -1 and sets *err when the connection is lost (the pending callback was then made with that error). */

@@ -13,10 +13,11 @@ struct pw_db {
 	bool guest;		/* the schema's functions are the session's own */
 	bool guest_due;		/* ... and are still to be made, by what sets the session up */
 	struct pw_buf text;	/* the statement under way, as a guest says it */
-	const char *prepared;	/* the statement that the session has prepared, by its address; NULL if none */
-	const char *preparing;	/* ... or is about to */
-	const char *last;	/* the one before: what is said twice will be said often */
-	bool forgetful;		/* a pooler is between us: what was prepared is not there any more */
+	const char *prepared[4]; /* statements that the session has prepared, by their addresses */
+	const char *preparing;	/* one that it is about to */
+	const char *known;	/* the prepared one under way */
+	const char *last;	/* the one before: what is said twice in a row will be said often */
+	bool forgetful;		/* preparing did not work, or was not remembered: a pooler may be between us */
 	bool want_write;	/* libpq has more to send than the socket took */
 	enum pw_db_state state;
 	PostgresPollingStatusType polling;
@@ -49,6 +50,15 @@ void pw_db_keepalive(PGconn *conn);
 /* Returns -1, *err filled from a result that is an error, or from the connection's own last error. */
 int pw_db_result_error(const PGresult *result, struct pw_err *err);
 int pw_db_conn_error(PGconn *conn, struct pw_err *err);
+
+/* --- prepared.c --- */
+/* Whether the session has SQL prepared. */
+bool pw_db_knows(const struct pw_db *db, const char *sql);
+void pw_db_remember(struct pw_db *db, const char *sql);
+/* What failed as a prepared statement is said as any other from now on; others too, where the session does not have them. */
+void pw_db_forget(struct pw_db *db, const char *sqlstate);
+/* Sends it with its parameters, by its name where db->known, or what prepares it where db->preparing. As libpq's own: 0 when it failed. */
+int pw_db_send_statement(struct pw_db *db, const char *sql, const struct pw_db_params *params);
 
 /* Sends SQL, as a simple query (several statements) if PARAMS is NULL and SIMPLE. */
 int pw_db_start(struct pw_db *db, const char *sql, const struct pw_db_params *params, bool simple, struct pw_err *err) PW_MUSTCHECK;

@@ -6,13 +6,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "db/conn_private.h"
-
-#define NOT_PREPARED "26000" /* invalid_sql_statement_name */
 
 /* Waits until the socket is as the connection wants it; 1 then, 0 when the deadline has passed or a signal came. */
 static int
@@ -89,16 +86,16 @@ run(struct pw_db *db, const char *sql, const struct pw_db_params *params, bool s
 	return answer.status;
 }
 
-/* The second time a statement is said, it is prepared first. A connection of somebody else's is left as it is. */
+/* A statement that is said twice in a row is prepared first. A connection of somebody else's is left as it is. */
 static int
 prepare(struct pw_db *db, const char *sql, int64_t deadline_ns, struct pw_err *err)
 {
-	bool often = sql == db->last && sql != db->prepared;
+	bool often = sql == db->last && !pw_db_knows(db, sql);
 	struct pw_err why;
 
 	db->last = sql;
-	if (!often || db->borrowed || db->forgetful || db->state != PW_DB_IDLE ||
-	    PQtransactionStatus(db->conn) != PQTRANS_IDLE)
+	if (!often || db->borrowed || db->forgetful || db->prepared[PW_COUNT(db->prepared) - 1] ||
+	    db->state != PW_DB_IDLE || PQtransactionStatus(db->conn) != PQTRANS_IDLE)
 		return 0;
 	db->preparing = sql;
 	if (run(db, sql, NULL, false, deadline_ns, NULL, &why) == 0)
@@ -116,16 +113,16 @@ pw_db_exec(struct pw_db *db, const char *sql, const struct pw_db_params *params,
 	   int64_t deadline_ns, PGresult **ret_result, struct pw_err *err)
 {
 	struct pw_err why;
+	bool known;
 
 	if (params && prepare(db, sql, deadline_ns, err) < 0)
 		return -1;
+	known = pw_db_knows(db, sql);
 	if (run(db, sql, params, false, deadline_ns, ret_result, &why) == 0)
 		return 0;
-	if (params && sql == db->prepared && strcmp(why.sqlstate, NOT_PREPARED) == 0) { /* nothing was done */
-		db->prepared = NULL;
-		db->forgetful = true;
+	/* not as a prepared statement: nothing was done */
+	if (known && !pw_db_knows(db, sql) && PQtransactionStatus(db->conn) == PQTRANS_IDLE)
 		return run(db, sql, params, false, deadline_ns, ret_result, err);
-	}
 	if (err)
 		*err = why;
 	return -1;

@@ -8,7 +8,7 @@
 #include "sql/sql.h"
 #include "supervisor/internal.h"
 
-/* What keeps it from being prepared keeps it from being said too: the first turn tells. */
+/* If it could not be prepared, it is said as it is, and the first turn tells what is wrong with it. */
 static void
 on_prepared(void *arg, const PGresult *result PW_UNUSED, const struct pw_err *err PW_UNUSED)
 {
@@ -102,7 +102,8 @@ on_notify(void *arg, const char *channel, const char *payload)
 	if (strcmp(channel, "pulp_worker_cancel") == 0) {
 		struct pw_task *task = pw_task_find(s, payload);
 
-		if (task && task->phase != PW_TASK_ENDED) {
+		/* one that we do not know of may have been claimed by the turn that is under way */
+		if (task ? task->phase != PW_TASK_ENDED : s->turn_under_way) {
 			s->look_all = true; /* the row decides, not the message */
 			pw_turns_kick(s);
 		}

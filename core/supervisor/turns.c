@@ -323,10 +323,12 @@ on_turn(void *arg, const PGresult *result, const struct pw_err *err)
  * here waits for what it finds. Others may: so it is put off for no longer than that.
  */
 static bool
-may_settle_later(struct pw_supervisor *s)
+may_settle_later(struct pw_supervisor *s, int asked)
 {
 	bool filled = s->asked > 0 && s->turn_claims == s->asked;
 
+	if (asked <= 0)
+		return false;
 	if (s->diligent > 0) {
 		s->diligent--;
 		return false;
@@ -339,10 +341,12 @@ send_turn(struct pw_supervisor *s)
 {
 	const char *values[PW_TURN_PARAMS];
 	char numbers[2][16];
+	int asked;
 
 	fill_turn(s);
-	s->turn_lazy = may_settle_later(s);
-	s->asked = pw_turns_free_slots(s);
+	asked = pw_turns_free_slots(s);
+	s->turn_lazy = may_settle_later(s, asked);
+	s->asked = asked;
 	if (pw_turn_params(&s->turn, s->me.s, s->asked, s->known, s->turn_lazy, numbers, values) <
 	    0)
 		abort();

@@ -255,6 +255,7 @@ def arguments_come_along(db):
     now = dispatch(s, immediate=True)
     many = [dispatch(s, args=["z" * 1500]) for _ in range(10)]
     large = dispatch(s, args=["".join(chr(random.randrange(33, 120)) for _ in range(3000))])
+    little = dispatch(s)
     over = pulpdb.bare_task(s, state="canceling")
     w.turn(slots=0)
     t = w.turn()
@@ -262,8 +263,9 @@ def arguments_come_along(db):
     assert t.given[now] == ("[]", "{}", None, False, True)
     assert t.given[large][:2] == t.given[over][:2] == (None, None)
     assert len([1 for m in many if t.given[m][0]]) == 5, "at most 8 kB in all"
+    assert t.given[little][0] == "[]", "what is too much leaves room for what is not"
     got = {r[0]: r[1:] for r in s.q("select task, args, kwargs, task_group, plain, immediate from pulp_worker.start_tasks(%s, %s)", w.me, t.tasks)}
-    assert len(got) == 14 and all(given == got[task] for task, given in t.given.items() if given[0])
+    assert len(got) == 15 and all(given == got[task] for task, given in t.given.items() if given[0])
     assert len(json.loads(got[large][0])[0]) == 3000
 
 

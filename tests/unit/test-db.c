@@ -137,54 +137,6 @@ test_wrap(void)
 	PQfinish(conn);
 }
 
-/* --- prepared statements --- */
-
-static const char often[] = "select $1::int + count(*) from pg_prepared_statements";
-
-/* What OFTEN says: how many are prepared. */
-static int
-prepared(struct pw_db *db)
-{
-	pw_auto_result *result = NULL;
-	struct pw_err err = { 0 };
-
-	if (pw_db_exec(db, often, PW_DB_PARAMS("0"), SOON, &result, &err) < 0) {
-		printf("# %s\n", err.text);
-		return -1;
-	}
-	return atoi(PQgetvalue(result, 0, 0));
-}
-
-static void
-test_prepared(void)
-{
-	struct pw_db *db = pgdb_connect(pg_conninfo), *theirs = NULL;
-	struct pw_err err = { 0 };
-	PGconn *conn;
-
-	is_int(prepared(db), 0, "said once, a statement is not prepared");
-	is_int(prepared(db), 1, "the second time it is");
-	is_int(prepared(db), 1, "and stays so");
-	is_str(pgdb_value(db, "deallocate all"), "no row", "a pooler gives us another session");
-	is_int(prepared(db), 0, "it is said all the same");
-	is_int(prepared(db) + prepared(db), 0, "and not prepared again");
-	pw_db_close(db);
-
-	db = pgdb_connect(pg_conninfo);
-	for (int i = 0; i < 3; i++)
-		ok(pw_db_exec(db, "select $1::int / 0", PW_DB_PARAMS("1"), SOON, NULL, &err) < 0 && strcmp(err.sqlstate, "22012") == 0,
-		   "one that fails tells its own error: %s", err.text);
-	is_str(pgdb_value(db, "begin"), "no row", "a transaction");
-	is_int(prepared(db) + prepared(db), 2, "nothing more is prepared in it");
-	pw_db_close(db);
-
-	conn = PQconnectdb(pg_conninfo);
-	is_int(pw_db_wrap(conn, &theirs, &err), 0, "a connection of somebody else's");
-	is_int(prepared(theirs) + prepared(theirs) + prepared(theirs), 0, "has nothing prepared");
-	pw_db_close(theirs);
-	PQfinish(conn);
-}
-
 /* --- by events --- */
 
 struct answers {
@@ -445,6 +397,8 @@ test_server_gone(void)
 	pw_db_close(busy);
 }
 
+static const char often[] = "select $1::int + count(*) from pg_prepared_statements";
+
 static void
 test_prepare_by_events(void)
 {
@@ -457,6 +411,12 @@ test_prepare_by_events(void)
 	is_int(pw_db_send(db, often, PW_DB_PARAMS("7"), answered, &answers, &err), 0, "and said");
 	ok(drive(db, PW_DB_IDLE, &err) && answers.count == 2, "is answered");
 	is_str(answers.last, "8", "as the one that is prepared");
+	is_str(pgdb_value(db, "deallocate all"), "no row", "the session loses it");
+	ok(pw_db_send(db, often, PW_DB_PARAMS("7"), answered, &answers, &err) == 0 && drive(db, PW_DB_IDLE, &err), "said once more");
+	ok(answers.errors == 1 && strcmp(answers.err.sqlstate, "26000") == 0, "it fails: %s", answers.err.text);
+	ok(pw_db_send(db, often, PW_DB_PARAMS("7"), answered, &answers, &err) == 0 && drive(db, PW_DB_IDLE, &err), "and again");
+	is_str(answers.last, "7", "it is said as any other");
+	answers.errors = 0;
 	is_int(pw_db_send_prepare(db, "select nonsense", answered, &answers, &err), 0, "one that cannot be prepared");
 	ok(drive(db, PW_DB_IDLE, &err) && answers.errors == 1 && strcmp(answers.err.sqlstate, "42703") == 0, "%s", answers.err.text);
 	is_int(pw_db_send(db, "select nonsense", PW_DB_PARAMS("7"), answered, &answers, &err), 0, "is said as any other");
@@ -481,7 +441,6 @@ main(void)
 	test_timeout();
 	test_wait();
 	test_wrap();
-	test_prepared();
 	test_events();
 	test_prepare_by_events();
 	test_lost_busy();

@@ -239,7 +239,8 @@ declare
 	before bigint;
 	seen bigint;
 	fresh int := 0;
-	room int := 8192;	-- for arguments
+	size int;
+	room int := 8192;	-- bytes, for arguments
 begin
 	if report <> '{}' then
 		perform pulp_worker.write_progress(me, report, report_task, report_code, report_message, report_state,
@@ -302,10 +303,12 @@ begin
 				if seen > before then
 					fresh := fresh + 1;
 				end if;
-				room := room - coalesce(length(args) + length(kwargs), 0);
-				if room < 0 then
+				size := octet_length(args) + octet_length(kwargs);
+				if size > room then
 					args := null;
 					kwargs := null;
+				elsif size is not null then
+					room := room - size;
 				end if;
 				number := null;
 				return next;
