@@ -3,6 +3,7 @@
 """core.purge, called as a task child calls it, with scripted answers of the worker."""
 import json
 import os
+import signal
 import sys
 
 sys.dont_write_bytecode = True
@@ -71,7 +72,9 @@ def stops(top):
     endless = [reply(True, Task=1)] * 20000
     task = Task(top, "core", "purge", {"finished_before": WHEN}, endless)
     task.until(lambda e: e["event"] == "request")
+    task.until_blocked()            # the signal comes while it waits for us to read
     stop(task)
+    task.until_handled(signal.SIGUSR1)
     task.end()
     has(task.failure, "stopped; ", "a purge stops between two batches")
     equal(task.report("purge.tasks.total")["state"], "canceled", "its reports are canceled")

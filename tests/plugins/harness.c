@@ -13,6 +13,7 @@
 
 #include <dlfcn.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,6 +38,22 @@ on_stop(int sig)
 	stop = sig;
 }
 
+/* All of it: the reader may be slow, and a signal may come while we wait for him. */
+static void
+write_all(const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(CHANNEL, data, len);
+
+		if (n < 0 && errno != EINTR)
+			_exit(9);
+		if (n > 0) {
+			data += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
 /* Takes the event. */
 static void
 say(json_t *event)
@@ -44,8 +61,10 @@ say(json_t *event)
 	char *line = json_dumps(event, JSON_COMPACT);
 
 	json_decref(event);
-	if (!line || dprintf(CHANNEL, "%s\n", line) < 0)
+	if (!line)
 		_exit(9);
+	write_all(line, strlen(line));
+	write_all("\n", 1);
 	free(line);
 }
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Runs tasks of the plugins that ship by tests/plugins/harness, and prints TAP."""
+import array
 import concurrent.futures
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -11,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -127,6 +130,26 @@ class Task:
             seen = len(self.events)
             if not self._read(deadline):
                 return None
+
+    def until_blocked(self):
+        """Waits, without reading, until its pipe is full and the task waits for us to read."""
+        deadline = time.monotonic() + DEADLINE
+        held, state = array.array("i", [0]), ""
+        while held[0] < 60000 or state != "S":
+            assert time.monotonic() < deadline and self.process.poll() is None, "it does not wait for us"
+            fcntl.ioctl(self.process.stdout, termios.FIONREAD, held)
+            with open("/proc/%d/stat" % self.process.pid) as file:
+                state = file.read().rpartition(")")[2].split()[0]
+
+    def until_handled(self, number):
+        """Waits, without reading, until a signal that was sent to it has reached it."""
+        deadline = time.monotonic() + DEADLINE
+        pending = True
+        while pending:
+            assert time.monotonic() < deadline, "the signal stays pending"
+            with open("/proc/%d/status" % self.process.pid) as file:
+                masks = [int(line.split()[1], 16) for line in file if line.startswith(("SigPnd:", "ShdPnd:"))]
+            pending = any(mask & 1 << number - 1 for mask in masks)
 
     def signal(self, number):
         """Sends a signal to the task child."""
