@@ -131,25 +131,26 @@ class Task:
             if not self._read(deadline):
                 return None
 
-    def until_blocked(self):
-        """Waits, without reading, until its pipe is full and the task waits for us to read."""
+    def _look_until(self, what, condition):
+        """Looks at the process, without reading what it says, until the condition holds."""
         deadline = time.monotonic() + DEADLINE
-        held, state = array.array("i", [0]), ""
-        while held[0] < 60000 or state != "S":
-            assert time.monotonic() < deadline and self.process.poll() is None, "it does not wait for us"
-            fcntl.ioctl(self.process.stdout, termios.FIONREAD, held)
-            with open("/proc/%d/stat" % self.process.pid) as file:
-                state = file.read().rpartition(")")[2].split()[0]
+        while not condition():
+            assert time.monotonic() < deadline, "waited too long for " + what
+            os.sched_yield()
+
+    def _status(self, field):
+        with open("/proc/%d/status" % self.process.pid) as file:
+            return next(line.split()[1] for line in file if line.startswith(field + ":"))
+
+    def until_blocked(self):
+        """Waits until its pipe is full and the task waits for us to read."""
+        held = array.array("i", [0])
+        self._look_until("the pipe to be full", lambda: fcntl.ioctl(self.process.stdout, termios.FIONREAD, held) == 0
+                         and held[0] > 60000 and self._status("State") == "S")
 
     def until_handled(self, number):
-        """Waits, without reading, until a signal that was sent to it has reached it."""
-        deadline = time.monotonic() + DEADLINE
-        pending = True
-        while pending:
-            assert time.monotonic() < deadline, "the signal stays pending"
-            with open("/proc/%d/status" % self.process.pid) as file:
-                masks = [int(line.split()[1], 16) for line in file if line.startswith(("SigPnd:", "ShdPnd:"))]
-            pending = any(mask & 1 << number - 1 for mask in masks)
+        """Waits until a signal that was sent to it has reached it."""
+        self._look_until("the signal to be handled", lambda: not int(self._status("ShdPnd"), 16) & 1 << number - 1)
 
     def signal(self, number):
         """Sends a signal to the task child."""
