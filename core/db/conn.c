@@ -128,9 +128,9 @@ flush(struct pw_db *db, struct pw_err *err)
 	return more < 0 ? lose_conn(db, err) : 0;
 }
 
-int
-pw_db_start(struct pw_db *db, const char *sql, const struct pw_db_params *params, bool simple,
-	    struct pw_err *err)
+static int
+start(struct pw_db *db, const char *sql, const struct pw_db_params *params, bool simple,
+      struct pw_err *err)
 {
 	int sent;
 
@@ -146,6 +146,17 @@ pw_db_start(struct pw_db *db, const char *sql, const struct pw_db_params *params
 		return lose_conn(db, err);
 	db->state = PW_DB_BUSY;
 	return flush(db, err);
+}
+
+int
+pw_db_start(struct pw_db *db, const char *sql, const struct pw_db_params *params, bool simple,
+	    struct pw_err *err)
+{
+	int ret = start(db, sql, params, simple, err);
+
+	if (ret < 0)
+		db->preparing = NULL;
+	return ret;
 }
 
 /* Connected: makes the session's settings, which is one statement more until it is idle. */
@@ -240,7 +251,7 @@ finish_statement(struct pw_db *db, struct pw_err *err)
 		fn(db->arg, NULL, &why);
 	} else if (is_error(result)) {
 		pw_db_result_error(result, &why);
-		pw_db_forget(db, why.sqlstate);
+		pw_db_forget(db, result);
 		fn(db->arg, NULL, &why);
 	} else {
 		fn(db->arg, result, NULL);
@@ -358,14 +369,9 @@ int
 pw_db_send_prepare(struct pw_db *db, const char *sql, pw_db_result_fn *fn, void *arg,
 		   struct pw_err *err)
 {
-	int ret;
-
 	if (db->state == PW_DB_IDLE)
 		db->preparing = sql;
-	ret = pw_db_send(db, sql, NULL, fn, arg, err);
-	if (ret < 0)
-		db->preparing = NULL;
-	return ret;
+	return pw_db_send(db, sql, NULL, fn, arg, err);
 }
 
 PGnotify *

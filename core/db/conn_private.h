@@ -56,7 +56,7 @@ int pw_db_conn_error(PGconn *conn, struct pw_err *err);
 bool pw_db_knows(const struct pw_db *db, const char *sql);
 void pw_db_remember(struct pw_db *db, const char *sql);
 /* What failed as a prepared statement is said as any other from now on; others too, where the session does not have them. */
-void pw_db_forget(struct pw_db *db, const char *sqlstate);
+void pw_db_forget(struct pw_db *db, const PGresult *error);
 /* Sends it with its parameters, by its name where db->known, or what prepares it where db->preparing. As libpq's own: 0 when it failed. */
 int pw_db_send_statement(struct pw_db *db, const char *sql, const struct pw_db_params *params);
 

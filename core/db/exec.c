@@ -70,10 +70,8 @@ run(struct pw_db *db, const char *sql, const struct pw_db_params *params, bool s
 
 	if (db->state != PW_DB_IDLE)
 		return pw_db_send(db, sql, params, NULL, NULL, err); /* refuses, and says why */
-	if (pw_db_start(db, sql, params, simple, err) < 0) {
-		db->preparing = NULL;
+	if (pw_db_start(db, sql, params, simple, err) < 0)
 		return -1;
-	}
 	db->fn = take_answer;
 	db->arg = &answer;
 	db->keep_result = true;

@@ -10,8 +10,16 @@
 #include "db/conn_private.h"
 
 #define NAME_SIZE 40
-#define NOT_PREPARED "26000"	/* invalid_sql_statement_name */
-#define RESULT_CHANGED "0A000"	/* among others: cached plan must not change result type */
+#define NOT_PREPARED "26000" /* invalid_sql_statement_name */
+
+/* "cached plan must not change result type" has no SQLSTATE of its own. */
+static bool
+is_of_plan(const PGresult *error)
+{
+	const char *function = PQresultErrorField(error, PG_DIAG_SOURCE_FUNCTION);
+
+	return function && strcmp(function, "RevalidateCachedQuery") == 0;
+}
 
 bool
 pw_db_knows(const struct pw_db *db, const char *sql)
@@ -33,11 +41,12 @@ pw_db_remember(struct pw_db *db, const char *sql)
 }
 
 void
-pw_db_forget(struct pw_db *db, const char *sqlstate)
+pw_db_forget(struct pw_db *db, const PGresult *error)
 {
-	bool all = strcmp(sqlstate, NOT_PREPARED) == 0;
+	const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+	bool all = sqlstate && strcmp(sqlstate, NOT_PREPARED) == 0;
 
-	if (!db->known || (!all && strcmp(sqlstate, RESULT_CHANGED) != 0))
+	if (!db->known || (!all && !is_of_plan(error)))
 		return;
 	for (size_t i = 0; i < PW_COUNT(db->prepared); i++)
 		if (all || db->prepared[i] == db->known)
