@@ -15,6 +15,8 @@
 #define SETTLE_WITHIN (10 * PW_MS)
 #define DILIGENT_TURNS 16
 #define READ_ONLY "25006"
+#define NOT_PREPARED "26000"
+#define FAILURES_TOLD 5 /* in a row */
 
 static void take_turn(void *arg);
 
@@ -259,6 +261,13 @@ forget_parts(struct pw_supervisor *s)
 	s->parts_bytes = 0;
 }
 
+/* The last turn claimed as much as it was asked to. */
+static bool
+claims_filled(const struct pw_supervisor *s)
+{
+	return s->asked > 0 && s->turn_claims == s->asked;
+}
+
 static bool
 anything_left(const struct pw_supervisor *s)
 {
@@ -266,6 +275,18 @@ anything_left(const struct pw_supervisor *s)
 		if (task->phase == PW_TASK_ENDED && !task->sent)
 			return true;
 	return false;
+}
+
+/* What passes by itself is told when it lasts, once. */
+static void
+tell_failure(const struct pw_supervisor *s, const struct pw_err *err)
+{
+	if (strcmp(err->sqlstate, NOT_PREPARED) == 0)
+		pw_log_warning(NULL, "turn.unprepared", "msg=\"a pooler shares our session: notifications are lost, tasks are found by polling; give the worker sessions of its own\"");
+	else if (!pw_db_error_is_transient(err))
+		pw_log_error(NULL, "turn.failed", "sqlstate=%s msg=%s", err->sqlstate, pw_log_quote(err->text));
+	else if (s->turn_failures == FAILURES_TOLD)
+		pw_log_warning(NULL, "turn.failing", "sqlstate=%s msg=%s", err->sqlstate, pw_log_quote(err->text));
 }
 
 /* Nothing was committed, as far as we know: everything is given again. */
@@ -278,16 +299,15 @@ turn_failed(struct pw_supervisor *s, const struct pw_err *err)
 		return; /* the link is being mended; ready() starts anew */
 	if (strcmp(err->sqlstate, READ_ONLY) == 0) /* a standby, or a server that has become one: look for the primary */
 		pw_link_reset(s->turns);
-	if (!pw_db_error_is_transient(err))
-		pw_log_error(NULL, "turn.failed", "sqlstate=%s msg=%s", err->sqlstate, pw_log_quote(err->text));
-	pw_timer_set(s->busy, pw_now_ns() + (s->turn_failures < 5 ? 100 * PW_MS : PW_SEC));
+	tell_failure(s, err);
+	pw_timer_set(s->busy,
+		     pw_now_ns() + (s->turn_failures < FAILURES_TOLD ? 100 * PW_MS : PW_SEC));
 }
 
 static void
 on_turn(void *arg, const PGresult *result, const struct pw_err *err)
 {
 	struct pw_supervisor *s = arg;
-	bool full;
 
 	s->turn_under_way = false;
 	if (err) {
@@ -295,15 +315,16 @@ on_turn(void *arg, const PGresult *result, const struct pw_err *err)
 		pw_stop_check(s);
 		return;
 	}
+	if (s->turn_failures >= FAILURES_TOLD)
+		pw_log_info(NULL, "turn.works", "failures=%d", s->turn_failures);
 	s->turn_failures = 0;
 	s->turn_taken = true;
 	s->turn_claims = s->turn_classes = 0;
 	s->turn_more = s->turn_busy = s->turn_locked = s->turn_later = false;
 	forget_parts(s);
 	pw_turn_read(result, &turn_ops, s);
-	full = s->asked > 0 && s->turn_claims == s->asked;
 	if (s->turn_more || s->turn_classes || anything_left(s) ||
-	    (full && pw_turns_free_slots(s) > 0))
+	    (claims_filled(s) && pw_turns_free_slots(s) > 0))
 		pw_turns_kick(s);
 	settle_reports(s, true);
 	/* Somebody else settles just now: ask again until we have passed ourselves, for what it read may be older than our wish. */
@@ -323,17 +344,16 @@ on_turn(void *arg, const PGresult *result, const struct pw_err *err)
  * here waits for what it finds. Others may: so it is put off for no longer than that.
  */
 static bool
-may_settle_later(struct pw_supervisor *s, int asked)
+may_settle_later(struct pw_supervisor *s, int slots)
 {
-	bool filled = s->asked > 0 && s->turn_claims == s->asked;
-
-	if (asked <= 0)
+	if (slots <= 0)
 		return false;
 	if (s->diligent > 0) {
 		s->diligent--;
 		return false;
 	}
-	return filled && !s->config.auxiliary && pw_now_ns() < s->settled_ns + SETTLE_WITHIN;
+	return claims_filled(s) && !s->config.auxiliary &&
+	       pw_now_ns() < s->settled_ns + SETTLE_WITHIN;
 }
 
 static void
@@ -341,14 +361,12 @@ send_turn(struct pw_supervisor *s)
 {
 	const char *values[PW_TURN_PARAMS];
 	char numbers[2][16];
-	int asked;
+	int slots = pw_turns_free_slots(s);
 
 	fill_turn(s);
-	asked = pw_turns_free_slots(s);
-	s->turn_lazy = may_settle_later(s, asked);
-	s->asked = asked;
-	if (pw_turn_params(&s->turn, s->me.s, s->asked, s->known, s->turn_lazy, numbers, values) <
-	    0)
+	s->turn_lazy = may_settle_later(s, slots);
+	s->asked = slots;
+	if (pw_turn_params(&s->turn, s->me.s, slots, s->known, s->turn_lazy, numbers, values) < 0)
 		abort();
 	s->turn_due = s->look_all = false;
 	pw_timer_set(s->flush, PW_NEVER);

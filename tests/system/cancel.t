@@ -82,6 +82,21 @@ def just_claimed(h):
     h.works()
 
 
+def heard_at_once(h):
+    """a cancel at any moment is heard by its notification alone, also one that meets the turn which claims"""
+    h.worker("w", "--poll-interval", "1h", slots=2)
+    mine, other = pulpdb.Session(h.db), pulpdb.Session(h.db)
+    for i in range(100):
+        t = h.task("obey", session=mine)
+        end = time.monotonic() + (i % 50) / 10000
+        while time.monotonic() < end:
+            pass
+        other.v("select pulp_worker.cancel_task(%s)", t)
+        assert h.wait(t).state == "canceled"
+    mine.close()
+    other.close()
+
+
 def processes(h):
     """what a canceled task forked is gone, also from its session and with an environment of its own"""
     h.worker("w", "--cancel-term-after", "100ms", "--cancel-kill-after", "500ms")
@@ -193,5 +208,5 @@ def not_its_children(h):
     h.ends(child, "completed")
 
 
-system.run(before_it_runs, while_it_runs, just_claimed, processes, as_python_does, while_draining, worker_gone, group,
+system.run(before_it_runs, while_it_runs, just_claimed, heard_at_once, processes, as_python_does, while_draining, worker_gone, group,
            not_its_children)

@@ -246,6 +246,21 @@ def connections(h):
         h.ends(t, "completed")
 
 
+def no_room(h):
+    """a server that refuses every turn, for a full disk for instance: said once when it lasts, and once when it is over"""
+    w = h.worker(slots=1)
+    h.works()
+    h.s.q("create function full_disk() returns trigger language plpgsql as $$ begin "
+          "raise 'No space left on device' using errcode = '53100', hint = 'Check free disk space.'; end $$")
+    h.s.q("create trigger full_disk before update of app_lock_id on core_task for each statement execute function full_disk()")
+    t = h.task("done")
+    w.wait_log("event=turn.failing sqlstate=53100 .*No space left on device.*Check free disk space")
+    h.s.q("drop trigger full_disk on core_task")
+    h.ends(t, "completed")
+    w.wait_log(r"event=turn\.works failures=\d+")
+    assert w.log().count("event=turn.failing") == 1 and "event=turn.failed" not in w.log()
+
+
 def locked_rows(h):
     """somebody's open transaction holds rows: everything else goes on"""
     h.worker(slots=2)
@@ -327,5 +342,5 @@ def wrong_password(h):
         h.s.q("drop role locked")
 
 
-system.run(no_notifications, strange_notifications, connections, locked_rows, start_up, wrong_password, cut_connections, restarts, restarts_of_guests,
+system.run(no_notifications, strange_notifications, connections, no_room, locked_rows, start_up, wrong_password, cut_connections, restarts, restarts_of_guests,
            long_outage, stop_without_database, settings=("synchronous_commit=on",))  # a crash must not forget commits

@@ -64,6 +64,22 @@ def settled_soon(h):
     assert w.stop() == 0
 
 
+def settled_by_others(h):
+    """a worker that dies after a turn that put settling off: the next turn of anybody settles"""
+    gone = pulpdb.Worker(h.db, "gone", slots=1, modules=(("hostile", "c_hostile", "1.0.0", "1"),))
+    held, waits = h.task("done", exclusive=["r"]), h.task("done", exclusive=["r"])
+    ready = h.task("done")
+    gone.turn(slots=0)
+    assert gone.turn().tasks == [held]
+    t = gone.turn(ended=[held], lazy=True)
+    assert (t.ended, t.tasks, t.passed) == ({held: "completed"}, [ready], "later")
+    gone.s.close()
+    h.worker("w", "--poll-interval", "1s")
+    h.ends(waits, "completed")
+    h.s.q("update core_appstatus set last_heartbeat = now() - interval '1 hour' where name = 'gone'")
+    assert h.wait(ready).error == {"reason": "Worker has gone missing."}
+
+
 def resources(h):
     """300 tasks, 8 resources, 2 workers: no conflict runs at once, nobody overtakes, nobody starves"""
     names = "abcdefgh"
@@ -225,4 +241,4 @@ def auxiliary(h):
     aux.stop()
 
 
-system.run(slots, settled_soon, resources, free_is_not_delayed, burst, auxiliary, versions, bad_versions, strange_rows)
+system.run(slots, settled_soon, settled_by_others, resources, free_is_not_delayed, burst, auxiliary, versions, bad_versions, strange_rows)
