@@ -50,10 +50,9 @@ pw_client_count(const char *const *list)
 	return count;
 }
 
-/* The caller's struct as this library knows it: what his lacks is not given. */
-static int
-take_dispatch(const struct pulp_client_dispatch *given, struct pulp_client_dispatch *ret_dispatch,
-	      struct pw_err *err)
+int
+pw_client_take_dispatch(const struct pulp_client_dispatch *given,
+			struct pulp_client_dispatch *ret_dispatch, struct pw_err *err)
 {
 	struct pulp_client_dispatch dispatch = PULP_CLIENT_DISPATCH_INIT;
 
@@ -87,8 +86,9 @@ pw_client_look_around(pulp_client *client, struct pw_err *err)
 	return 0;
 }
 
-static int
-default_versions(pulp_client *client, const char *func, char **ret_versions, struct pw_err *err)
+int
+pw_client_default_versions(pulp_client *client, const char *func, char **ret_versions,
+			   struct pw_err *err)
 {
 	const struct pw_plugin_meta *plugin;
 
@@ -129,7 +129,7 @@ dispatch_deferred(pulp_client *client, struct pw_dispatch *what, struct pw_uuid 
 	struct pw_dispatched dispatched;
 	int sealed;
 
-	if (!what->versions && default_versions(client, what->func, &versions, err) < 0)
+	if (!what->versions && pw_client_default_versions(client, what->func, &versions, err) < 0)
 		return -1;
 	if (versions)
 		what->versions = versions;
@@ -158,7 +158,7 @@ pulp_client_dispatch(pulp_client *client, const struct pulp_client_dispatch *dis
 	int ret;
 
 	id[0] = '\0';
-	if (take_dispatch(dispatch, &given, &err) < 0 ||
+	if (pw_client_take_dispatch(dispatch, &given, &err) < 0 ||
 	    (given.group && pw_client_check_uuid(given.group, &group, &err) < 0) ||
 	    (given.correlation_id && pw_client_check_uuid(given.correlation_id, &cid, &err) < 0))
 		return pw_client_fail(&err, error);

@@ -39,6 +39,11 @@ int pw_client_enter(struct pulp_client *client, struct pw_err *err) PW_MUSTCHECK
 int pw_client_look_around(struct pulp_client *client, struct pw_err *err) PW_MUSTCHECK;
 /* Reads the keys, once. */
 int pw_client_keys(struct pulp_client *client, struct pw_err *err) PW_MUSTCHECK;
+/* The caller's struct as this library knows it, checked: what his lacks is not given. */
+int pw_client_take_dispatch(const struct pulp_client_dispatch *given, struct pulp_client_dispatch *ret_dispatch,
+			    struct pw_err *err) PW_MUSTCHECK;
+/* The version that this host's plugin has, as JSON that the caller frees; *ret_versions stays as it is where there is none. */
+int pw_client_default_versions(pulp_client *client, const char *func, char **ret_versions, struct pw_err *err) PW_MUSTCHECK;
 int pw_client_check_uuid(const char *text, struct pw_uuid *ret_id, struct pw_err *err) PW_MUSTCHECK;
 /* TEXT may be NULL. */
 int pw_client_check_json(const char *what, const char *text, json_type type, struct pw_err *err) PW_MUSTCHECK;

@@ -65,6 +65,8 @@ libraries(void)
 
 static const struct pw_cli_verb verbs[] = {
 	{ "dispatch", "FUNC", 1, 1, "have a task run: FUNC is <module>.<name>", pw_verb_dispatch_options, pw_verb_dispatch },
+	{ "dispatch-many", "FILE", 1, 1, "dispatch a task for each line of a file (-: standard input)", pw_verb_dispatch_many_options,
+	  pw_verb_dispatch_many },
 	{ "show", "TASK", 1, 1, "show all about one task", NULL, pw_verb_show },
 	{ "list", NULL, 0, 0, "list tasks, newest first", pw_verb_list_options, pw_verb_list },
 	{ "wait", "TASK...", 1, -1, "wait for the end of tasks and show their progress", pw_verb_wait_options, pw_verb_wait },

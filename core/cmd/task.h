@@ -40,6 +40,9 @@ int pw_cmd_keys(struct pw_keyring **ret_keys, struct pw_err *err) PW_MUSTCHECK;
 int pw_cmd_dispatch(struct pw_db *db, const struct pw_dispatch *dispatch, struct pw_dispatched *ret_dispatched,
 		    struct pw_err *err) PW_MUSTCHECK;
 
+/* The correlation id that was given (GIVEN may be NULL), the environment's, or "". */
+int pw_cmd_correlation_id(const char *given, struct pw_uuid *ret_id, struct pw_err *err) PW_MUSTCHECK;
+
 /* A task as people name it: a UUID, or at least 8 characters of its beginning if no other task begins so. */
 int pw_cmd_task_id(struct pw_db *db, const char *text, struct pw_uuid *ret_id, struct pw_err *err) PW_MUSTCHECK;
 /* A group: its whole UUID. */
@@ -48,6 +51,9 @@ int pw_cmd_group_id(const char *text, struct pw_uuid *ret_id, struct pw_err *err
 /* JSON on standard output: one object, one array. */
 int pw_cmd_print_record(const struct pw_record *record, struct pw_err *err) PW_MUSTCHECK;
 int pw_cmd_print_records(const struct pw_records *records, struct pw_err *err) PW_MUSTCHECK;
+
+/* The tasks as they are now, as one array. */
+int pw_cmd_print_these(struct pw_db *db, const struct pw_uuid *ids, size_t count, struct pw_err *err) PW_MUSTCHECK;
 
 /* Text that others have written, so that it cannot act on a terminal: control characters become visible ones. */
 void pw_cmd_put_text(FILE *file, const char *text);
@@ -74,12 +80,15 @@ int pw_cmd_timeout(const char *text, int64_t *ret_deadline_ns, struct pw_err *er
 
 /* What --args or --kwargs mean: the JSON itself, or where it is (@FILE, -); NULL: an empty one. */
 int pw_cmd_read_json(const char *option, const char *value, json_type type, struct pw_buf *buf, struct pw_err *err) PW_MUSTCHECK;
+/* Appends all of standard input; more than LIMIT bytes are refused. */
+int pw_cmd_read_stdin(size_t limit, struct pw_buf *buf, struct pw_err *err) PW_MUSTCHECK;
 /* Says so where no live worker has the module of FUNC. */
 void pw_cmd_warn_unserved(const char *func, const struct pw_dispatched *dispatched);
 
-extern const struct pw_cli_option pw_verb_dispatch_options[], pw_verb_list_options[], pw_verb_wait_options[],
+extern const struct pw_cli_option pw_verb_dispatch_options[], pw_verb_dispatch_many_options[], pw_verb_list_options[], pw_verb_wait_options[],
 	pw_verb_logs_options[], pw_verb_purge_options[], pw_verb_group_create_options[], pw_verb_schedule_add_options[];
 int pw_verb_dispatch(int argc, char **argv);
+int pw_verb_dispatch_many(int argc, char **argv);
 int pw_verb_show(int argc, char **argv);
 int pw_verb_list(int argc, char **argv);
 int pw_verb_wait(int argc, char **argv);

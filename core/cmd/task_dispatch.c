@@ -41,14 +41,14 @@ const struct pw_cli_option pw_verb_dispatch_options[] = {
 	{ .name = NULL },
 };
 
-static int
-read_stdin(struct pw_buf *buf, struct pw_err *err)
+int
+pw_cmd_read_stdin(size_t limit, struct pw_buf *buf, struct pw_err *err)
 {
 	ssize_t n;
 
 	do {
-		if (buf->len > JSON_LIMIT)
-			return pw_err_set(err, PW_ERR_INPUT, "standard input: more than %zu bytes", JSON_LIMIT);
+		if (buf->len > limit)
+			return pw_err_set(err, PW_ERR_INPUT, "standard input: more than %zu bytes", limit);
 		if (pw_buf_reserve(buf, 65536) < 0)
 			return pw_err_nomem(err);
 		n = pw_fd_read_all(0, buf->data + buf->len, 65535, err);
@@ -71,7 +71,7 @@ pw_cmd_read_json(const char *option, const char *value, json_type type, struct p
 		return pw_buf_adds(buf, type == JSON_ARRAY ? "[]" : "{}") < 0 ? pw_err_nomem(err) : 0;
 	if (strcmp(value, "-") == 0) {
 		what = "standard input";
-		status = read_stdin(buf, err);
+		status = pw_cmd_read_stdin(JSON_LIMIT, buf, err);
 	} else if (value[0] == '@') {
 		what = value + 1;
 		status = pw_file_read(value + 1, JSON_LIMIT, buf, err);

@@ -20,12 +20,12 @@ pw_cmd_keys(struct pw_keyring **ret_keys, struct pw_err *err)
 			       ret_keys, err);
 }
 
-/* The one that was given, the environment's, or none. */
-static int
-find_correlation_id(const char *given, struct pw_uuid *ret_id, struct pw_err *err)
+int
+pw_cmd_correlation_id(const char *given, struct pw_uuid *ret_id, struct pw_err *err)
 {
 	const char *environment = getenv("PULP_CORRELATION_ID");
 
+	*ret_id = (struct pw_uuid){ "" };
 	if (given)
 		return pw_uuid_parse(given, ret_id, err) < 0 ? pw_err_prefix(err, "--correlation-id") : 0;
 	if (!environment || !*environment || pw_uuid_parse(environment, ret_id, err) == 0)
@@ -70,10 +70,10 @@ pw_cmd_dispatch(struct pw_db *db, const struct pw_dispatch *dispatch,
 	pw_auto_free char *versions = NULL;
 	struct pw_settings *settings;
 	pw_auto_keyring *keys = NULL;
-	struct pw_uuid id = { "" };
+	struct pw_uuid id;
 	int done;
 
-	if (find_correlation_id(dispatch->correlation_id, &id, err) < 0 ||
+	if (pw_cmd_correlation_id(dispatch->correlation_id, &id, err) < 0 ||
 	    pw_cmd_settings(&settings, err) < 0)
 		return -1;
 	if (!what.correlation_id && id.s[0])

@@ -240,9 +240,8 @@ pw_cmd_waited(int status)
 	return status == EX_OK || status == FAILED || status == CANCELED || status == EX_TEMPFAIL;
 }
 
-/* The tasks as they are now, for --json. */
-static int
-print_tasks(struct pw_db *db, const struct pw_uuid *ids, size_t count, struct pw_err *err)
+int
+pw_cmd_print_these(struct pw_db *db, const struct pw_uuid *ids, size_t count, struct pw_err *err)
 {
 	pw_auto_records tasks = PW_RECORDS_INIT;
 
@@ -273,7 +272,8 @@ pw_verb_wait(int argc, char **argv)
 		if (pw_cmd_task_id(db, argv[i], &ids[i], &err) < 0)
 			return pw_cmd_fail(&err);
 	status = pw_cmd_wait(&db, ids, (size_t)argc, deadline_ns, pw_cmd_json() ? stderr : stdout);
-	if (pw_cmd_json() && pw_cmd_waited(status) && print_tasks(db, ids, (size_t)argc, &err) < 0)
+	if (pw_cmd_json() && pw_cmd_waited(status) &&
+	    pw_cmd_print_these(db, ids, (size_t)argc, &err) < 0)
 		return pw_cmd_fail(&err);
 	return status;
 }

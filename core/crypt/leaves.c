@@ -222,12 +222,18 @@ int
 pw_leaves_seal_arguments(const struct pw_keyring *keys, const char *args, const char *kwargs,
 			 struct pw_buf *ret_args, struct pw_buf *ret_kwargs, struct pw_err *err)
 {
-	if (!keys || !pw_leaves_in_arguments(args, kwargs))
+	bool nothing = !pw_leaves_in_arguments(args, kwargs);
+
+	if (!keys && !nothing)
 		return 0;
 	if (!args)
 		args = "[]";
 	if (!kwargs)
 		kwargs = "{}";
+	if (nothing)
+		return pw_buf_adds(ret_args, args) < 0 || pw_buf_adds(ret_kwargs, kwargs) < 0 ?
+			       pw_err_nomem(err) :
+			       1;
 	if (pw_leaves_seal(keys, args, strlen(args), ret_args, err) < 0)
 		return pw_err_prefix(err, "args");
 	if (pw_leaves_seal(keys, kwargs, strlen(kwargs), ret_kwargs, err) < 0)

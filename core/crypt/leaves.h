@@ -17,8 +17,8 @@
 /* Appends JSON with its leaves sealed. PW_ERR_INPUT where it is no JSON. */
 int pw_leaves_seal(const struct pw_keyring *keys, const char *json, size_t len, struct pw_buf *buf, struct pw_err *err) PW_MUSTCHECK;
 /*
- * The arguments of one task, on their way out: NULL stands for none. Returns 1 if they were sealed and now are in the two
- * buffers, 0 where there is nothing to seal or no key (KEYS is NULL).
+ * The arguments of one task, on their way out: NULL stands for none. Returns 1 if they are sealed in the two buffers, also where
+ * that needed no key since they have no leaf; 0 where there is no key (KEYS is NULL).
  */
 int pw_leaves_seal_arguments(const struct pw_keyring *keys, const char *args, const char *kwargs, struct pw_buf *ret_args,
 			     struct pw_buf *ret_kwargs, struct pw_err *err) PW_MUSTCHECK;

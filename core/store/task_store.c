@@ -50,6 +50,17 @@ pw_store_dispatch(struct pw_db *db, const struct pw_dispatch *dispatch, int64_t 
 }
 
 int
+pw_store_dispatch_many(struct pw_db *db, const char *tasks, bool sealed, size_t first, bool look,
+		       int64_t deadline_ns, struct pw_records *ret_rows, struct pw_err *err)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%zu", first);
+	return pw_rows_get(db, pw_sql_task_dispatch_many, PW_DB_PARAMS(tasks, sealed ? "true" : "false", number, look ? "true" : "false"),
+			   deadline_ns, ret_rows, err);
+}
+
+int
 pw_store_cancel_task(struct pw_db *db, const struct pw_uuid *id, int64_t deadline_ns,
 		     enum pw_task_state *ret_state, struct pw_err *err)
 {

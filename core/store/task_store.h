@@ -45,6 +45,13 @@ struct pw_dispatched pw_dispatched_of(const struct pw_record *row);
 
 int pw_store_dispatch(struct pw_db *db, const struct pw_dispatch *dispatch, int64_t deadline_ns,
 		      struct pw_dispatched *ret_dispatched, struct pw_err *err) PW_MUSTCHECK;
+/*
+ * Dispatches all of TASKS, or none: a JSON array of objects with the arguments of pulp_worker.dispatch. SEALED: all their args and kwargs
+ * are encrypted. FIRST: what messages call the first of them ("task 1: ..."). LOOK: whether anybody is there. Rows as of
+ * pw_dispatched_of, in the order of TASKS, and the field name.
+ */
+int pw_store_dispatch_many(struct pw_db *db, const char *tasks, bool sealed, size_t first, bool look, int64_t deadline_ns,
+			   struct pw_records *ret_rows, struct pw_err *err) PW_MUSTCHECK;
 /* *ret_state: the state after it. */
 int pw_store_cancel_task(struct pw_db *db, const struct pw_uuid *id, int64_t deadline_ns, enum pw_task_state *ret_state,
 			 struct pw_err *err) PW_MUSTCHECK;

@@ -45,10 +45,9 @@ pw_json_quote(const char *text, struct pw_buf *buf)
 
 /* Jansson takes a NUL byte for the end of the text. */
 static int
-refuse_nul(const char *what, const char *text, size_t len, struct pw_err *err)
+refuse_nul(const char *what, int number, const char *text, size_t len, struct pw_err *err)
 {
 	const char *nul = memchr(text, '\0', len), *line = text;
-	int number = 1;
 
 	if (!nul)
 		return 0;
@@ -67,11 +66,12 @@ type_name(json_type type)
 }
 
 int
-pw_json_check(const char *what, const char *text, size_t len, json_type type, struct pw_err *err)
+pw_json_take(const char *what, int number, const char *text, size_t len, json_type type,
+	     json_t **ret_value, struct pw_err *err)
 {
 	json_error_t why;
 
-	if (len && refuse_nul(what, text, len, err) < 0)
+	if (len && refuse_nul(what, number, text, len, err) < 0)
 		return -1;
 	/* Integers as reals: a large one is not refused, and it is the text that is used. */
 	pw_auto_json *json = json_loadb(
@@ -81,8 +81,17 @@ pw_json_check(const char *what, const char *text, size_t len, json_type type, st
 	if (!json && json_error_code(&why) == json_error_out_of_memory)
 		return pw_err_nomem(err);
 	if (!json)
-		return pw_err_set(err, PW_ERR_INPUT, "%s:%d:%d: %s", what, why.line, why.column, why.text);
+		return pw_err_set(err, PW_ERR_INPUT, "%s:%d:%d: %s", what, number - 1 + why.line, why.column, why.text);
 	if (json_typeof(json) != type)
-		return pw_err_set(err, PW_ERR_INPUT, "%s:1:1: a JSON value of another kind where %s is wanted", what, type_name(type));
+		return pw_err_set(err, PW_ERR_INPUT, "%s:%d:1: a JSON value of another kind where %s is wanted", what, number, type_name(type));
+	*ret_value = json_incref(json);
 	return 0;
+}
+
+int
+pw_json_check(const char *what, const char *text, size_t len, json_type type, struct pw_err *err)
+{
+	pw_auto_json *value = NULL;
+
+	return pw_json_take(what, 1, text, len, type, &value, err);
 }

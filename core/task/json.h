@@ -19,6 +19,10 @@ int pw_json_quote(const char *text, struct pw_buf *buf) PW_MUSTCHECK;
  */
 int pw_json_check(const char *what, const char *text, size_t len, json_type type, struct pw_err *err) PW_MUSTCHECK;
 
+/* The same of a line of a file (NUMBER: "WHAT:7:12: ..."), whose value *ret_value gives; json_decref it. Its integers are reals, its text is what counts. */
+int pw_json_take(const char *what, int number, const char *text, size_t len, json_type type, json_t **ret_value,
+		 struct pw_err *err) PW_MUSTCHECK;
+
 #define pw_auto_json PW_CLEANUP(pw_json_cleanup) json_t
 void pw_json_cleanup(json_t **json);
 

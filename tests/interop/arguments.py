@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Arguments at rest: what one side encrypts the other opens."""
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 from live import SLEEP
+from load import check_intervals
 from table import quick, seats
 
 TOKEN = "gAAAA"
@@ -32,4 +34,25 @@ def ours_encrypts(p):
     assert "hello" in json.dumps(p.look(task).result), p.look(task)
 
 
-SCENARIOS = [python_encrypts, ours_encrypts]
+@quick
+def many_at_once(p):
+    """two programs dispatch many tasks of both kinds at once, on the same resources the other way round: all run, in order"""
+    wanted = [("example.greet", {"name": "n%d" % i}, "c_example", "1.0.0") for i in range(180)]
+    wanted[::30] = [(SLEEP, {"interval": 0.01}, "core", "3.0")] * 6
+    names = ["many-%d" % n for n in range(7)]
+    for file, step in ("there", 1), ("back", -1):
+        with open("%s/%s" % (p.dir, file), "w") as lines:
+            for i, (func, kwargs, label, version) in enumerate(wanted):
+                name = names[::step][i % len(names)]
+                lines.write(json.dumps({"func": func, "kwargs": kwargs, "versions": {label: version}, "exclusive_resources": [name]}) + "\n")
+    with ThreadPoolExecutor(2) as both:
+        tasks = [t.split() for t in both.map(lambda file: p.program("pulp-task", "dispatch-many", file), ("there", "back"))]
+    assert [len(t) for t in tasks] == [180, 180]
+    for task, (func, kwargs, _, _) in [pair for half in tasks for pair in zip(half, wanted)]:
+        row = p.ends(task)
+        assert row.name == func and row.enc_kwargs[next(iter(kwargs))].startswith(TOKEN), row
+        assert func == SLEEP or row.result == "Hello, %s!" % kwargs["name"], row
+    check_intervals(p, tasks[0] + tasks[1])
+
+
+SCENARIOS = [python_encrypts, ours_encrypts, many_at_once]

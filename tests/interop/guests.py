@@ -39,7 +39,7 @@ def guest_refused(p):
 
 SCENARIOS = [guest_refused] + [as_guest(s) for s in (
     ours.joins, ours.python_dispatches_ours, ours.python_task_beside, ours.newer_than_ours, ours.ours_dispatches_ours,
-    arguments.python_encrypts, arguments.ours_encrypts,
+    arguments.python_encrypts, arguments.ours_encrypts, arguments.many_at_once,
     *locks.SCENARIOS, clients.cli_cancel, clients.our_cancel, clients.our_group, clients.our_sight, clients.failures, rest.immediate,
     *recovery.SCENARIOS, load.few, load.many)]
 for s in SCENARIOS:

@@ -363,10 +363,67 @@ keys(const char *file)
 	dispatch_json("[1]", NULL, NULL, NULL);
 }
 
+/* COUNT tasks at once, of which number WRONG (from 1) is so; each 16th with all there is. */
+static void
+many(size_t count, size_t wrong)
+{
+	const char *exclusive[] = { "one", NULL }, *shared[] = { "two", "th\"ree", NULL };
+	static struct pulp_client_dispatch tasks[1000];
+	static const struct pulp_client_dispatch *all[1000];
+	static char ids[1000][PULP_CLIENT_ID_SIZE];
+	const struct pulp_client_dispatch full = { sizeof(full), "example.greet", "[1]", "{\"n\": 123456789012345678901234567890}", NULL,
+						   exclusive, shared, "{\"c_example\": \"0.9\"}", "01920000-0000-7000-8000-000000000001", 1, 0 };
+	const struct pulp_client_dispatch plain = { .size = sizeof(plain), .func = "example.greet" };
+	size_t made = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		tasks[i] = i % 16 == 0 ? full : plain;
+		if (i + 1 == wrong)
+			tasks[i].func = "nodot";
+		all[i] = &tasks[i];
+		strcpy(ids[i], "?");
+	}
+	if (!failed(pulp_client_dispatch_many(client, all, count, ids, &error)))
+		printf("dispatched many\n");
+	for (size_t i = 0; i < count; i++)
+		made += strlen(ids[i]) == 36;
+	printf("made %d %s\n", (int)made, count ? ids[0] : "");
+}
+
+static void
+bad_many(void)
+{
+	struct pulp_client_dispatch good = PULP_CLIENT_DISPATCH_INIT,
+				    bad = PULP_CLIENT_DISPATCH_INIT;
+	const struct pulp_client_dispatch *all[] = { &good, &bad };
+	char ids[2][PULP_CLIENT_ID_SIZE];
+
+	good.func = bad.func = "example.greet";
+	bad.args = "{}";
+	failed(pulp_client_dispatch_many(client, all, 2, ids, &error));
+	bad.args = NULL;
+	bad.group = "x";
+	failed(pulp_client_dispatch_many(client, all, 2, ids, &error));
+	bad.group = "01920000-0000-7000-8000-000000000000";
+	failed(pulp_client_dispatch_many(client, all, 2, ids, &error));
+	bad.group = NULL;
+	bad.immediate = bad.no_deferred = 1;
+	failed(pulp_client_dispatch_many(client, all, 2, ids, &error));
+	bad.size = 0;
+	failed(pulp_client_dispatch_many(client, all, 2, ids, &error));
+	printf("left <%s> <%s>\n", ids[0], ids[1]);
+}
+
 static void
 more(const char *name)
 {
-	if (strcmp(name, "schedules") == 0)
+	size_t count = 0, wrong = 0;
+
+	if (sscanf(name, "many=%zu,%zu", &count, &wrong) > 0)
+		many(count, wrong);
+	else if (strcmp(name, "bad-many") == 0)
+		bad_many();
+	else if (strcmp(name, "schedules") == 0)
 		schedules();
 	else if (strcmp(name, "bad-schedules") == 0)
 		bad_schedules();

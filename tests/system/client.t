@@ -56,6 +56,32 @@ error 2 - there is no task 01920000-0000-7000-8000-000000000000" 'what is wrong 
 run ./program open dispatch=nodot
 is "$out" $'open\nerror 1 22023 function name \'nodot\' has no dot: it is <module>.<name>' 'what the database refuses too'
 
+# --- many at once ---
+
+sql 'delete from core_task'
+run ./program open many=0 many=1000
+like "$out" $'^open\ndispatched many\nmade 0 \ndispatched many\nmade 1000 [0-9a-f-]{36}$' 'many at once, or none'
+is "$(sql "select count(*), count(distinct logging_cid), count(*) filter (where immediate), count(distinct xmin::text) from core_task")" \
+	'1000|938|63|1' 'in one transaction'
+id=$(tail -n1 <<<"$out")
+is "$(sql "select enc_args::text || enc_kwargs || reserved_resources_record[1:3]::text || versions from core_task where pulp_id = '${id##* }'")" \
+	'[1]{"n": 123456789012345678901234567890}{one,shared:two,"shared:th\"ree"}"c_example"=>"0.9"' 'with all that was given'
+sql 'delete from core_task'
+run ./program open many=100,37
+is "$out" $'open\nerror 1 22023 task 37: function name \'nodot\' has no dot: it is <module>.<name>\nmade 0 ' 'where one is wrong, none'
+run ./program open bad-many
+is "$out" 'open
+error 1 - task 2: args:1:1: a JSON value of another kind where an array [...] is wanted
+error 1 - task 2: '"'x'"' is not a UUID
+error 2 P0002 task 2: there is no task group 01920000-0000-7000-8000-000000000000
+error 1 - task 2: no_deferred: many at once are left to workers
+error 1 - task 2: the size of struct pulp_client_dispatch is not set
+left <> <>' 'what is wrong is said, with its number'
+is "$(sql 'select count(*) from core_task')" 0 'and none is there'
+run ./program conn sql=begin many=10 sql=rollback
+like "$out" $'dispatched many\nmade 10 [0-9a-f-]{36}\nsql ok$' 'in a transaction of the caller'
+is "$(sql 'select count(*) from core_task')" 0 'they go with it'
+
 # --- immediate ---
 
 export PULP_WORKING_DIRECTORY=$TEST_DIR/tmp PULP_STATE_DIRECTORY=$TEST_DIR/state PULP_PLUGIN_PATH=$PULP_TEST_PREFIX/lib/pulp/plugins
@@ -127,6 +153,14 @@ error 9 - file of keys bad.key: line 1: not a Fernet key: it is 32 bytes in base
 error 9 - file of keys .: not a regular file' 'a file of keys that is missing, or none'
 run ./program open keys=good.key keys=bad.key keys
 like "$out" $'^open\ndispatched\nerror 9 .*\ndispatched$' 'a bad one leaves those that were good'
+run ./program open keys=bad.key many=1
+like "$out" $'\nmade 1 ' 'a task of many'
+run env PULP_DB_ENCRYPTION_KEY=none.key ./program open many=1
+like "$out" $'^open\nerror 9 - .*\nmade 0 $' 'without the keys that its arguments need'
+run ./program open keys=good.key many=1
+like "$(sql "select enc_args ->> 0 || ' ' || (enc_kwargs ->> 'n') from core_task where versions ? 'c_example' order by pulp_created desc limit 1")" \
+	'^gAAAA.* gAAAA' 'encrypted with them'
+sql "delete from core_task where versions -> 'c_example' = '0.9'"
 is "$(sql "select count(*) from (select enc_args from core_task order by pulp_created desc limit 2) t where enc_args ->> 0 ~ '^gAAAAA'")" 2 \
 	'arguments are encrypted'
 like "$(PULP_DB_ENCRYPTION_KEY=good.key ./program open schedules list=every | tail -n1)" 'every' 'those of a schedule too'
@@ -208,5 +242,7 @@ like "$out" $'^open\nsql ok\ndispatched .*\nsql ok\nsql ok\ndispatched .*\nsql o
 	"also on a caller's connection, whose transaction took with it what the session had got"
 is "$(sql "select count(*) > 1 from core_task where name = 'example.greet' and versions <> '' and enc_kwargs ->> 'repository' like 'gAAAA%'")" t \
 	'with versions and encrypted arguments'
+run ./program open many=17
+is "$(sql "select count(*) from core_task where enc_args ->> 0 like 'gAAAA%' and versions -> 'c_example' = '0.9'")" 2 'many at once too'
 is "$(sql "select count(*) from pg_namespace where nspname = 'pulp_worker'")" 0 'and installs nothing'
 done_testing

@@ -353,7 +353,10 @@ test_leaves_arguments(void)
 	   "nothing to seal in empty ones");
 	ok(pw_leaves_in_arguments("[0]", "{}") && pw_leaves_in_arguments(NULL, "{\"a\":1}"), "but in others");
 	is_int(pw_leaves_seal_arguments(NULL, "[1]", NULL, &args, &kwargs, &err), 0, "without a key they stay as they are");
-	is_int(pw_leaves_seal_arguments(keys, "[ ]", NULL, &args, &kwargs, &err), 0, "with one the empty ones do");
+	is_int(pw_leaves_seal_arguments(NULL, "[[]]", NULL, &args, &kwargs, &err), 1, "those without a leaf count as sealed");
+	ok(strcmp(pw_buf_text(&args), "[[]]") == 0 && strcmp(pw_buf_text(&kwargs), "{}") == 0, "as they are");
+	pw_buf_clear(&args);
+	pw_buf_clear(&kwargs);
 	is_int(pw_leaves_seal_arguments(keys, NULL, "{\"a\": 1}", &args, &kwargs, &err), 1, "the others are sealed");
 	is_str(pw_buf_text(&args), "[]", "what was not given is empty");
 	is_int(tokens(pw_buf_text(&kwargs)), 1, "what was is a token");

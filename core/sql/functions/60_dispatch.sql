@@ -175,6 +175,60 @@ begin
 	return made;
 end $$;
 
+-- Many tasks at once: an array of objects with dispatch's arguments. All of them, or none: what is wrong with one names its number,
+-- the first having number FIRST. SEALED: as for dispatch_task.
+create or replace function pulp_worker.dispatch_tasks(tasks jsonb, sealed boolean default false, first integer default 1)
+returns setof pulp_worker.task_row
+language plpgsql as $$
+declare
+	known constant text[] := '{func,args,kwargs,task_group,exclusive_resources,shared_resources,immediate,deferred,versions,correlation_id}';
+	number integer := first;
+	task jsonb;
+	made pulp_worker.task_row;
+	code text;
+	said text;
+begin
+	if jsonb_typeof(tasks) is distinct from 'array' then
+		raise 'tasks must be a JSON array' using errcode = '22023';
+	end if;
+	if pulp_worker.live_pulp() then
+		-- What Pulp's insert trigger locks for each of them, in its order: else two who dispatch the same resources crosswise deadlock.
+		perform pg_advisory_xact_lock(4711, key) from (
+			select hashtext('prn:core.domain:' || d.pulp_id) from public.core_domain d where d.name = 'default' union
+			select hashtext(name) from jsonb_array_elements(tasks) t, unnest(array[t -> 'exclusive_resources', t -> 'shared_resources']) list,
+				jsonb_array_elements_text(case jsonb_typeof(list) when 'array' then list else '[]' end) name where name is not null
+			order by 1) o (key);
+	end if;
+	begin
+		for task in select t from jsonb_array_elements(tasks) with ordinality u (t, i) order by i loop
+			if jsonb_typeof(task) <> 'object' then
+				raise 'each must be a JSON object' using errcode = '22023';
+			end if;
+			if jsonb_typeof(task -> 'func') is distinct from 'string' then
+				raise 'func must be a string' using errcode = '22023';
+			end if;
+			if task - known <> '{}' then
+				raise 'there is no argument %', (select quote_literal(left(k, 60)) from jsonb_object_keys(task - known) k limit 1) using errcode = '22023';
+			end if;
+			made := pulp_worker.dispatch_task(task ->> 'func', coalesce(nullif(task -> 'args', 'null'), '[]'),
+				coalesce(nullif(task -> 'kwargs', 'null'), '{}'),
+				(task ->> 'task_group')::uuid, pulp_worker.text_array(task -> 'exclusive_resources'),
+				pulp_worker.text_array(task -> 'shared_resources'), (task ->> 'immediate')::boolean, (task ->> 'deferred')::boolean,
+				nullif(task -> 'versions', 'null'), null, task ->> 'correlation_id', dispatch_tasks.sealed);
+			return next made;
+			number := number + 1;
+		end loop;
+	exception when others then
+		get stacked diagnostics code = returned_sqlstate, said = message_text;
+		raise 'task %: %', number, said using errcode = code;
+	end;
+end $$;
+
+create or replace function pulp_worker.dispatch_many(tasks jsonb) returns setof pulp_worker.task_row
+language sql as $$
+	select * from pulp_worker.dispatch_tasks(tasks)
+$$;
+
 create or replace function pulp_worker.make_task_group(description text, as_id uuid) returns uuid
 language sql set search_path = pulp_worker, pg_catalog, public, pg_temp as $$
 	insert into public.core_taskgroup (pulp_id, pulp_created, pulp_last_updated, description, all_tasks_dispatched, pulp_domain_id)
