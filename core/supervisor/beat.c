@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Being alive: registration, heartbeat, and the lease that it renews. Also the clean-up after those that are alive no more, and
- * what else goes over the side link, one statement at a time, heartbeats first.
+ * Being alive: registration, heartbeat, and the lease that it renews. Also the clean-up after those that are alive no more.
  *
  * The lease: others may take our tasks over once our heartbeat is older than our ttl. So the last heartbeat that got
  * through, counted from when it was SENT, says how long our children may go on without the database. The hosts are told
@@ -147,9 +146,8 @@ on_beat(void *arg, const PGresult *result, const struct pw_err *err)
 	}
 }
 
-/* Updates the worker's row, or makes a new one under a new id where it is gone, once no child of the old one is left. */
-static bool
-handle_worker_heartbeat(struct pw_supervisor *s, struct pw_link *link)
+bool
+pw_beat_next(struct pw_supervisor *s)
 {
 	if (s->beat_under_way)
 		return false;
@@ -159,9 +157,9 @@ handle_worker_heartbeat(struct pw_supervisor *s, struct pw_link *link)
 		fill_registration(s, &r);
 		s->beat_sent_ns = pw_now_ns();
 		s->beat_under_way =
-			pw_link_send(link, pw_sql_register_worker,
+			pw_side_send(s, pw_sql_register_worker,
 				     &(struct pw_db_params){ PW_COUNT(r.values), r.values },
-				     s->ttl_ns, on_registered, s);
+				     s->ttl_ns, on_registered);
 		registration_done(&r);
 		s->register_due = !s->beat_under_way;
 		return s->beat_under_way;
@@ -169,10 +167,22 @@ handle_worker_heartbeat(struct pw_supervisor *s, struct pw_link *link)
 	if (!s->beat_due || pw_uuid_none(&s->me))
 		return false;
 	s->beat_sent_ns = pw_now_ns();
-	s->beat_under_way = pw_link_send(link, pw_sql_heartbeat, PW_DB_PARAMS(s->me.s),
-					 s->ttl_ns / 3 + PW_SEC, on_beat, s);
+	s->beat_under_way = pw_side_send(s, pw_sql_heartbeat, PW_DB_PARAMS(s->me.s),
+					 s->ttl_ns / 3 + PW_SEC, on_beat);
 	s->beat_due = !s->beat_under_way;
 	return s->beat_under_way;
+}
+
+/* Over the other link, while something that takes long has this one. */
+static void
+beat_aside(struct pw_supervisor *s)
+{
+	if (s->beat_under_way || pw_uuid_none(&s->me))
+		return;
+	s->beat_sent_ns = pw_now_ns();
+	s->beat_under_way = pw_link_send(s->turns, pw_sql_heartbeat, PW_DB_PARAMS(s->me.s),
+					 s->ttl_ns / 3 + PW_SEC, on_beat, s);
+	s->beat_due = !s->beat_under_way;
 }
 
 static void
@@ -210,13 +220,24 @@ send_modules(struct pw_supervisor *s)
 	bool sent;
 
 	fill_registration(s, &r);
-	sent = pw_link_send(
-		s->side, pw_sql_set_worker_modules,
+	sent = pw_side_send(
+		s, pw_sql_set_worker_modules,
 		PW_DB_PARAMS(s->me.s, r.values[5], r.values[6], r.values[7], r.values[8], r.slots),
-		PW_STATEMENT_TIMEOUT, on_modules, s);
+		PW_STATEMENT_TIMEOUT, on_modules);
 	registration_done(&r);
 	s->modules_due = !sent;
 	return sent;
+}
+
+bool
+pw_beat_others(struct pw_supervisor *s)
+{
+	if (s->modules_due && send_modules(s))
+		return true;
+	if (!s->clean_due || s->phase >= PW_WORKER_KILLING)
+		return false;
+	s->clean_due = false;
+	return pw_side_send(s, pw_sql_app_worker_cleanup, NULL, PW_STATEMENT_TIMEOUT, on_cleaned);
 }
 
 void
@@ -224,26 +245,6 @@ pw_beat_modules_changed(struct pw_supervisor *s)
 {
 	s->modules_due = true;
 	pw_side_next(s);
-}
-
-void
-pw_side_next(struct pw_supervisor *s)
-{
-	if (!pw_link_idle(s->side))
-		return;
-	if (handle_worker_heartbeat(s, s->side) || pw_uuid_none(&s->me))
-		return;
-	if (s->modules_due && send_modules(s))
-		return;
-	if (s->clean_due && s->phase < PW_WORKER_KILLING) {
-		s->clean_due = false;
-		if (pw_link_send(s->side, pw_sql_app_worker_cleanup, NULL, PW_STATEMENT_TIMEOUT,
-				 on_cleaned, s))
-			return;
-	}
-	if (pw_schedules_next(s) || pw_metrics_next(s) || pw_requests_next(s))
-		return;
-	pw_stop_check(s);
 }
 
 static void
@@ -262,7 +263,7 @@ beat_now(void *arg)
 	pw_side_next(s);
 	/* a long request must not make this worker look dead */
 	if (s->beat_due && now - s->beat_sent_ns > s->ttl_ns / 2 && pw_link_idle(s->turns))
-		handle_worker_heartbeat(s, s->turns);
+		beat_aside(s);
 }
 
 static void
@@ -277,28 +278,6 @@ lease_is_over(void *arg)
 		pw_task_kill(task, PW_CAUSE_LEASE);
 }
 
-static void
-on_ready(void *arg, struct pw_link *link PW_UNUSED)
-{
-	struct pw_supervisor *s = arg;
-
-	s->beat_due = true;
-}
-
-static void
-on_idle(void *arg, struct pw_link *link PW_UNUSED)
-{
-	pw_side_next(arg);
-}
-
-static void
-on_lost_link(void *arg PW_UNUSED, struct pw_link *link, const struct pw_err *err)
-{
-	pw_log_warning(NULL, "database.lost", "link=%s msg=%s", pw_link_name(link), pw_log_quote(err->text));
-}
-
-static const struct pw_link_ops link_ops = { .ready = on_ready, .idle = on_idle, .lost = on_lost_link };
-
 int
 pw_beat_new(struct pw_supervisor *s, struct pw_err *err)
 {
@@ -306,13 +285,13 @@ pw_beat_new(struct pw_supervisor *s, struct pw_err *err)
 	s->lease = pw_timer_new(s->loop, "lease", lease_is_over, s);
 	pw_timer_set(s->beat, pw_now_ns());
 	lease_renewed(s);
-	return pw_link_new(s->loop, "side", s->config.conninfo, s->guest, &link_ops, s, &s->side, err);
+	return pw_side_new(s, err);
 }
 
 void
 pw_beat_free(struct pw_supervisor *s)
 {
-	s->side = pw_link_free(s->side);
+	pw_side_free(s);
 	s->beat = pw_timer_free(s->beat);
 	s->lease = pw_timer_free(s->lease);
 }

@@ -11,6 +11,7 @@
  *	resources.c	what a task made and did not complete
  *	hosts.c		plugins and their hosts
  *	beat.c		registration, heartbeat, lease, clean-up after others
+ *	side.c		the other link: what must not wait for a turn
  *	requests.c	what tasks ask of the database
  *	schedules.c	dispatches what is due
  *	metrics.c	gauges, for who asks for them
@@ -39,6 +40,16 @@
 #define PW_STATEMENT_TIMEOUT (30 * PW_SEC)
 #define PW_HELLO_WITHIN (15 * PW_SEC)
 #define PW_LOCKED_RETRY (300 * PW_MS) /* a row that somebody holds is asked for again */
+
+#define PW_READ_ONLY "25006" /* a standby, or a server that has become one */
+#define PW_FAILURES_TOLD 5   /* what passes by itself is told after so many in a row */
+
+/* Before what the database refused is said again. */
+static inline int64_t
+pw_failures_pause_ns(int failures)
+{
+	return failures < PW_FAILURES_TOLD ? 100 * PW_MS : PW_SEC;
+}
 
 struct pw_supervisor;
 
@@ -154,6 +165,11 @@ struct pw_supervisor {
 	int64_t ttl_ns, beat_sent_ns, lease_until_ns, clean_due_ns;
 	bool beat_due, beat_under_way, register_due, clean_due, modules_due;
 
+	/* the side link */
+	struct pw_timer *side_pause; /* armed: nothing is said before it is over */
+	pw_db_result_fn *side_answer; /* of the statement under way */
+	int side_failures;
+
 	struct pw_request *requests;
 
 	struct pw_timer *cleaning; /* of what is being deleted: the next step, or a deadline */
@@ -254,8 +270,19 @@ int pw_beat_register(struct pw_supervisor *s, struct pw_db *db, struct pw_err *e
 int pw_beat_new(struct pw_supervisor *s, struct pw_err *err) PW_MUSTCHECK;
 void pw_beat_free(struct pw_supervisor *s);
 /* What the side link does next. */
-void pw_side_next(struct pw_supervisor *s);
 void pw_beat_modules_changed(struct pw_supervisor *s);
+/* The heartbeat, or registering anew; then what else there is to say of this worker and of others. True if something was sent. */
+bool pw_beat_next(struct pw_supervisor *s);
+bool pw_beat_others(struct pw_supervisor *s);
+
+/* side.c */
+int pw_side_new(struct pw_supervisor *s, struct pw_err *err) PW_MUSTCHECK;
+void pw_side_free(struct pw_supervisor *s);
+/* Says what is next, if the link is free. */
+void pw_side_next(struct pw_supervisor *s);
+/* As pw_link_send; FN gets the supervisor. What fails may be sent again at once: it will wait. */
+bool pw_side_send(struct pw_supervisor *s, const char *sql, const struct pw_db_params *params, int64_t timeout_ns,
+		  pw_db_result_fn *fn);
 
 /* requests.c */
 void pw_requests_add(struct pw_task *task, uint32_t number, const char *operation, const char *json);

@@ -149,7 +149,6 @@ drive(struct pw_link *link)
 		pw_timer_set(link->deadline, PW_NEVER);
 		if (!link->connected) {
 			link->connected = true;
-			link->failures = 0;
 			if (link->ops->ready)
 				link->ops->ready(link->arg, link);
 		}
@@ -260,6 +259,12 @@ pw_link_prepare(struct pw_link *link, const char *sql, int64_t timeout_ns, pw_db
 	return pw_link_idle(link) &&
 	       sent(link, pw_db_send_prepare(link->db, sql, answered, link, NULL), timeout_ns, fn,
 		    arg);
+}
+
+void
+pw_link_works(struct pw_link *link)
+{
+	link->failures = 0;
 }
 
 void

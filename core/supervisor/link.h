@@ -30,6 +30,8 @@ bool pw_link_send(struct pw_link *link, const char *sql, const struct pw_db_para
 		  pw_db_result_fn *fn, void *arg);
 /* Prepares, as pw_db_send_prepare says; the rest as pw_link_send. */
 bool pw_link_prepare(struct pw_link *link, const char *sql, int64_t timeout_ns, pw_db_result_fn *fn, void *arg);
+/* What was sent over it has done its work: it mends quickly again. A server that lets us in, and then is of no use, is left more and more time. */
+void pw_link_works(struct pw_link *link);
 /* Breaks the connection, from the next turn of the loop on: it is made anew. */
 void pw_link_reset(struct pw_link *link);
 const char *pw_link_name(const struct pw_link *link);

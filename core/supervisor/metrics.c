@@ -148,10 +148,10 @@ measure(struct pw_supervisor *s)
 	snprintf(every, sizeof(every), "%.3f", (double)every_ns(s) / PW_SEC);
 	if (!pw_array_text(&known) || !pw_array_text(&floors))
 		abort();
-	sent = pw_link_send(
-		s->side, pw_sql_publish_metrics,
+	sent = pw_side_send(
+		s, pw_sql_publish_metrics,
 		PW_DB_PARAMS(s->me.s, every, pw_array_text(&known), pw_array_text(&floors)),
-		PW_STATEMENT_TIMEOUT, on_measured, s);
+		PW_STATEMENT_TIMEOUT, on_measured);
 	pw_array_done(&known);
 	pw_array_done(&floors);
 	return sent;

@@ -105,11 +105,11 @@ pw_requests_next(struct pw_supervisor *s)
 	if (!request)
 		return false;
 	snprintf(number, sizeof(number), "%u", request->number);
-	request->sent = pw_link_send(
-		s->side, pw_sql_task_request,
+	request->sent = pw_side_send(
+		s, pw_sql_task_request,
 		PW_DB_PARAMS(s->me.s, request->id.s, number, request->operation, request->json,
 			     request->sealed ? "true" : "false"),
-		5 * 60 * PW_SEC, on_answer, s);
+		5 * 60 * PW_SEC, on_answer);
 	return request->sent;
 }
 

@@ -86,8 +86,8 @@ pw_schedules_next(struct pw_supervisor *s)
 {
 	if (!s->schedules_due || s->config.auxiliary || s->guest || s->phase != PW_WORKER_RUNNING)
 		return false;
-	s->schedules_due = !pw_link_send(s->side, pw_sql_schedules_due, NULL, PW_STATEMENT_TIMEOUT,
-					 on_dispatched, s);
+	s->schedules_due =
+		!pw_side_send(s, pw_sql_schedules_due, NULL, PW_STATEMENT_TIMEOUT, on_dispatched);
 	return !s->schedules_due;
 }
 

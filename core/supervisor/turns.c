@@ -14,9 +14,7 @@
 #define FLUSH_WITHIN (400 * PW_MS)
 #define SETTLE_WITHIN (10 * PW_MS)
 #define DILIGENT_TURNS 16
-#define READ_ONLY "25006"
 #define NOT_PREPARED "26000"
-#define FAILURES_TOLD 5 /* in a row */
 
 static void take_turn(void *arg);
 
@@ -281,11 +279,13 @@ anything_left(const struct pw_supervisor *s)
 static void
 tell_failure(const struct pw_supervisor *s, const struct pw_err *err)
 {
+	if (strcmp(err->sqlstate, PW_READ_ONLY) == 0)
+		return; /* the link says so */
 	if (strcmp(err->sqlstate, NOT_PREPARED) == 0)
 		pw_log_warning(NULL, "turn.unprepared", "msg=\"a pooler shares our session: notifications are lost, tasks are found by polling; give the worker sessions of its own\"");
 	else if (!pw_db_error_is_transient(err))
 		pw_log_error(NULL, "turn.failed", "sqlstate=%s msg=%s", err->sqlstate, pw_log_quote(err->text));
-	else if (s->turn_failures == FAILURES_TOLD)
+	else if (s->turn_failures == PW_FAILURES_TOLD)
 		pw_log_warning(NULL, "turn.failing", "sqlstate=%s msg=%s", err->sqlstate, pw_log_quote(err->text));
 }
 
@@ -297,11 +297,10 @@ turn_failed(struct pw_supervisor *s, const struct pw_err *err)
 	s->turn_failures++;
 	if (!pw_link_idle(s->turns))
 		return; /* the link is being mended; ready() starts anew */
-	if (strcmp(err->sqlstate, READ_ONLY) == 0) /* a standby, or a server that has become one: look for the primary */
+	if (strcmp(err->sqlstate, PW_READ_ONLY) == 0) /* a standby, or a server that has become one: look for the primary */
 		pw_link_reset(s->turns);
 	tell_failure(s, err);
-	pw_timer_set(s->busy,
-		     pw_now_ns() + (s->turn_failures < FAILURES_TOLD ? 100 * PW_MS : PW_SEC));
+	pw_timer_set(s->busy, pw_now_ns() + pw_failures_pause_ns(s->turn_failures));
 }
 
 static void
@@ -315,9 +314,10 @@ on_turn(void *arg, const PGresult *result, const struct pw_err *err)
 		pw_stop_check(s);
 		return;
 	}
-	if (s->turn_failures >= FAILURES_TOLD)
+	if (s->turn_failures >= PW_FAILURES_TOLD)
 		pw_log_info(NULL, "turn.works", "failures=%d", s->turn_failures);
 	s->turn_failures = 0;
+	pw_link_works(s->turns);
 	s->turn_taken = true;
 	s->turn_claims = s->turn_classes = 0;
 	s->turn_more = s->turn_busy = s->turn_locked = s->turn_later = false;

@@ -261,6 +261,40 @@ def no_room(h):
     assert w.log().count("event=turn.failing") == 1 and "event=turn.failed" not in w.log()
 
 
+def no_room_for_heartbeats(h):
+    """a server that refuses every heartbeat is asked now and then, and it is said; when it has room the worker goes on"""
+    w = h.worker("w", "--worker-ttl", "3s", slots=1)
+    h.works()
+    h.s.q("create sequence asked")
+    h.s.q("create function full_disk() returns trigger security definer language plpgsql as $$ begin perform nextval('public.asked'); "
+          "raise 'No space left on device' using errcode = '53100'; end $$")
+    h.s.q("create trigger full_disk before update of last_heartbeat on core_appstatus for each statement execute function full_disk()")
+    w.wait_log("event=side.failing sqlstate=53100 .*No space left on device")
+    w.wait_log("event=lease.over")
+    asked = h.s.v("select last_value from asked")
+    assert 5 <= asked <= 50, asked
+    h.s.q("drop trigger full_disk on core_appstatus")
+    w.wait_log(r"event=side\.works failures=\d+")
+    h.works()
+    assert w.log().count("event=side.failing") == 1
+
+
+def read_only(h):
+    """a server that takes no writes any more is left more and more time, and used again when it does"""
+    w = h.worker(slots=1)
+    h.works()
+    everybody = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()"
+    h.s.q("alter database %s set default_transaction_read_only = on" % h.db)
+    h.s.q(everybody)
+    for link in "turns", "side":
+        wait_until("both links to be tried again and again", lambda: len(re.findall("link=%s .*takes no writes" % link, w.log())) >= 5)
+    times = [float(t) for t in re.findall(r":(\d\d\.\d+)Z [^\n]*link=turns [^\n]*takes no writes", w.log())]
+    gaps = [(b - a) % 60 for a, b in zip(times, times[1:])]
+    assert gaps[3] > 0.35 and "event=turn.failed" not in w.log(), gaps
+    h.s.q("set transaction_read_only = off; alter database %s reset default_transaction_read_only" % h.db)
+    h.works()
+
+
 def locked_rows(h):
     """somebody's open transaction holds rows: everything else goes on"""
     h.worker(slots=2)
@@ -342,5 +376,5 @@ def wrong_password(h):
         h.s.q("drop role locked")
 
 
-system.run(no_notifications, strange_notifications, connections, no_room, locked_rows, start_up, wrong_password, cut_connections, restarts, restarts_of_guests,
+system.run(no_notifications, strange_notifications, connections, no_room, no_room_for_heartbeats, read_only, locked_rows, start_up, wrong_password, cut_connections, restarts, restarts_of_guests,
            long_outage, stop_without_database, settings=("synchronous_commit=on",))  # a crash must not forget commits
