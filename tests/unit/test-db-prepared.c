@@ -51,6 +51,29 @@ test_several(void)
 	pw_db_close(db);
 }
 
+static const char refuses[] = "select refuse($1::int)";
+
+/* What a function of ours refuses has the SQLSTATE of a plan that has changed. */
+static void
+test_refused(void)
+{
+	struct pw_db *db = pgdb_connect(pg_conninfo);
+	struct pw_err err = { 0 };
+
+	pgdb_value(db, "create function refuse(int) returns int language plpgsql as "
+		       "$$ begin insert into asked values ($1); return $1; exception when others then raise 'refused' using errcode = '0A000'; end $$");
+	for (int i = 0; i < 4; i++)
+		ok(pw_db_exec(db, refuses, PW_DB_PARAMS("1"), SOON, NULL, &err) < 0 && strcmp(err.sqlstate, "0A000") == 0 && strcmp(err.text, "refused") == 0,
+		   "refused: %s", err.text);
+	is_int(prepared(db), 1, "stays prepared");
+	is_int(prepared(db), 2, "and others are too");
+	pgdb_value(db, "create table asked (a int)");
+	is_int(pw_db_exec(db, refuses, PW_DB_PARAMS("1"), SOON, NULL, &err), 0, "accepted");
+	is_int(pw_db_exec(db, refuses, PW_DB_PARAMS("1"), SOON, NULL, &err), 0, "again");
+	is_str(pgdb_value(db, "select count(*) from asked"), "2", "each was said once");
+	pw_db_close(db);
+}
+
 static void
 test_prepared(void)
 {
@@ -92,6 +115,7 @@ main(void)
 	}
 	test_prepared();
 	test_several();
+	test_refused();
 	pg_stop();
 	return tap_done();
 }
