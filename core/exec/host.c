@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "exec/run_private.h"
+#include "sys/oom.h"
 #include "sys/pidfd.h"
 
 static void
@@ -68,6 +69,7 @@ pw_host_start(struct pw_loop *loop, const struct pw_host_config *config,
 		pw_host_free(host);
 		return pw_err_nomem(err);
 	}
+	host->oom_kills[0] = host->oom_kills[1] = pw_oom_kills();
 	if (pw_host_spawn(host, err) < 0 || watch_all(host, err) < 0) {
 		pw_err_prefix(err, "plugin host of %s", config->module);
 		pw_host_free(host);
@@ -89,6 +91,8 @@ pw_host_lease(struct pw_host *host, int64_t until_ns)
 {
 	struct pw_msg_lease lease = { .until = until_ns };
 
+	host->oom_kills[1] = host->oom_kills[0];
+	host->oom_kills[0] = pw_oom_kills();
 	/* not told is safe: the lease that it has ends earlier */
 	(void)!pw_host_send(host, PW_MSG_LEASE, &lease, NULL, 0, NULL);
 }

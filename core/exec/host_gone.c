@@ -14,6 +14,7 @@
 #include "exec/run_private.h"
 #include "sys/children.h"
 #include "sys/environ.h"
+#include "sys/oom.h"
 #include "sys/pidfd.h"
 
 #define CLEAR_WITHIN (2 * PW_SEC) /* for processes that have been sent KILL to be gone */
@@ -39,6 +40,12 @@ pw_host_die(struct pw_host *host, const char *fmt, ...)
 
 /* --- why --- */
 
+bool
+pw_host_short_of_memory(const struct pw_host *host)
+{
+	return host->oom_kills[1] >= 0 && pw_oom_kills() > host->oom_kills[1];
+}
+
 static void
 add_status(struct pw_host *host, int status)
 {
@@ -47,7 +54,8 @@ add_status(struct pw_host *host, int status)
 	size_t left = sizeof(host->why) - len;
 
 	if (WIFSIGNALED(status))
-		snprintf(at, left, "died of signal %d", WTERMSIG(status));
+		snprintf(at, left, "died of signal %d%s", WTERMSIG(status),
+			 WTERMSIG(status) == SIGKILL && pw_host_short_of_memory(host) ? ", the host was out of memory" : "");
 	else if (host->draining && WEXITSTATUS(status) == 0)
 		snprintf(at, left, "ended as it was told to");
 	else

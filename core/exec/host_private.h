@@ -50,6 +50,7 @@ struct pw_host {
 	char why[1400];
 	struct pw_run *runs;
 	int running;
+	int64_t oom_kills[2]; /* when the lease was last renewed, and the time before */
 };
 
 /* --- host_start.c --- */
@@ -73,6 +74,8 @@ void pw_host_die(struct pw_host *host, const char *fmt, ...) PW_PRINTF(2, 3);
 void pw_host_on_pidfd(void *arg, uint32_t events);
 /* Kills all processes of its runs and of its plugin, once the zygote itself is dead. */
 void pw_host_kill_processes(struct pw_host *host);
+/* Whether, when a process of it was found killed, the kernel has lately been short of memory. */
+bool pw_host_short_of_memory(const struct pw_host *host);
 /* After a run has ended: ends what has nothing more to wait for. */
 void pw_host_after_run(struct pw_host *host);
 

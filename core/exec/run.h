@@ -56,6 +56,7 @@ struct pw_outcome {
 	const char *text; /* borrowed for the call */
 	size_t text_len;
 	bool canceled; /* pw_run_cancel had been called before the child ended */
+	bool oom;      /* it was killed, not by us, while the kernel was killing for lack of memory */
 	int remains;   /* processes that it left behind and that were killed */
 	struct rusage usage; /* of the child; zero if unknown */
 };

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,6 +88,8 @@ settle_by_status(struct pw_run *run, int status)
 				   pw_step_name((unsigned)(code - PW_STEP_EXIT_BASE)) :
 				   NULL;
 
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		run->outcome.oom = pw_host_short_of_memory(run->host);
 	if (WIFSIGNALED(status))
 		pw_run_settle(run, PW_OUTCOME_SIGNALED, WTERMSIG(status), NULL);
 	else if (step && !run->ready)

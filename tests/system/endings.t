@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Every ending of a task: its state, its error as clients see it, and its typed kind."""
+import contextlib
 import os
 import re
 import signal
 import sys
 
 sys.path.insert(0, os.environ["top_srcdir"] + "/tests/lib")
+import pulpdb
 import system
-from system import everybody, wait_until
+from system import below, everybody, processes_with, wait_until
 
 
 def reason(text):
@@ -174,6 +176,48 @@ def progress(h):
     assert w.process.poll() is None
 
 
+@contextlib.contextmanager
+def little_memory(limit):
+    """The name of a control group with so little memory."""
+    try:
+        with open("/proc/self/cgroup") as groups:
+            own = re.search(r"^\d+:([^:\n]*,)?memory(,[^:\n]*)?:(.*)$", groups.read(), re.M)
+        place = "/sys/fs/cgroup/memory%s/pulp-test-%d" % (own[3], os.getpid()) if own else "/sys/fs/cgroup/pulp-test-%d" % os.getpid()
+        os.mkdir(place)
+    except OSError as error:
+        raise pulpdb.Skip("no control group can be made: %s" % error) from None
+    try:
+        try:
+            with open(place + ("/memory.limit_in_bytes" if own else "/memory.max"), "w") as file:
+                file.write(str(limit))
+        except OSError as error:
+            raise pulpdb.Skip("no control group of memory can be made: %s" % error) from None
+        yield place
+    finally:
+        with open(place + "/cgroup.procs") as procs:
+            for pid in procs.read().split():
+                with open(os.path.dirname(place) + "/cgroup.procs", "w") as others:
+                    others.write(pid)
+        os.rmdir(place)
+
+
+def out_of_memory(h):
+    """what the kernel kills for lack of memory is told from what somebody kills"""
+    with little_memory(64 << 20) as group:
+        w = h.worker("w", "--worker-ttl", "3s", "--log-level", "debug")
+        for pid in [w.pid] + below(w.pid):
+            with open(group + "/cgroup.procs", "w") as procs:
+                procs.write(str(pid))
+        w.wait_log("event=worker.beat ", w.log().count("event=worker.beat ") + 3)     # it has seen what was counted there before
+        killed = h.task("mark", file="killed", until="never")
+        h.wait_lines("killed", 1)
+        child = next(p for p in below(w.pid) if p in processes_with(b"PULP_TASK_ID=" + str(killed).encode()))
+        os.kill(child, signal.SIGKILL)
+        h.ends(killed, "failed", reason("Killed by signal 9."), "signal")
+        h.ends(h.task("eat", mb=150), "failed", reason("Killed by signal 9. The host was out of memory."), "oom")
+        assert w.stop() == 0
+
+
 def logs(h):
     """output: in order, head and tail kept under the cap, any bytes"""
     h.worker("w", "--task-log-limit", "64K")
@@ -199,4 +243,4 @@ def logs(h):
     h.works()
 
 
-system.run(the_task_says, it_dies, results, channel, time_and_memory, host_killed, setup_failures, progress, logs)
+system.run(the_task_says, it_dies, results, channel, time_and_memory, host_killed, setup_failures, out_of_memory, progress, logs)

@@ -38,6 +38,8 @@ static const struct {
 	  PW_CAUSE_NONE, "failed", NULL, "{\"reason\": \"Task process died unexpectedly with exitcode 0.\"}" },
 	{ { .kind = PW_OUTCOME_SIGNALED, .number = 11 },
 	  PW_CAUSE_NONE, "failed", NULL, "{\"reason\": \"Killed by signal 11.\"}" },
+	{ { .kind = PW_OUTCOME_SIGNALED, .number = 9, .oom = true },
+	  PW_CAUSE_NONE, "failed", NULL, "{\"reason\": \"Killed by signal 9. The host was out of memory.\"}" },
 	{ { .kind = PW_OUTCOME_SIGNALED, .number = 9 },
 	  PW_CAUSE_SHUTDOWN, "failed", NULL, "{\"reason\": \"Aborted during worker shutdown.\"}" },
 	{ { .kind = PW_OUTCOME_SIGNALED, .number = 9 },

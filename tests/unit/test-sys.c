@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #include "sys/children.h"
 #include "sys/environ.h"
 #include "sys/fdpass.h"
+#include "sys/oom.h"
 #include "sys/pidfd.h"
 #include "sys/rmtree.h"
 #include "sys/sdnotify.h"
@@ -331,6 +333,43 @@ test_sdnotify(void)
 	is_int(pw_sdnotify_watchdog_interval_ns(), 0, "nonsense is none");
 }
 
+/* --- lack of memory --- */
+
+static void
+put(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	if (!file || fputs(text, file) < 0 || fclose(file) != 0)
+		bail("%s", path);
+}
+
+static void
+test_oom(void)
+{
+	static const char nested[] = "12:cpu,memory:/a/b\n0::/u\n";
+
+	make("cg", 0700);
+	make("cg/u", 0700);
+	make("cg/memory", 0700);
+	make("cg/memory/a", 0700);
+	make("cg/memory/a/b", 0700);
+	is_int(pw_oom_kills_of("0::/u\n", "cg"), -1, "a group that does not say");
+	put("cg/u/memory.events.local", "low 0\noom 3\noom_kill 2\noom_group_kill 0\n");
+	put("cg/memory/a/b/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 7\n");
+	is_int(pw_oom_kills_of("0::/u\n", "cg"), 2, "version 2");
+	is_int(pw_oom_kills_of(nested, "cg"), 7, "version 1, several controllers in one");
+	is_int(pw_oom_kills_of("3:memoryless:/a/b\n4:cpu:/a/b\n", "cg"), -1, "another controller");
+	is_int(pw_oom_kills_of("3:memory:/gone\n0::/u", "cg"), 2, "where version 1 does not say, version 2 may");
+	put("cg/u/memory.events.local", "oom_kill 9");
+	is_int(pw_oom_kills_of("0::/u", "cg"), 9, "without a line end");
+	is_int(pw_oom_kills_of("", "cg") + pw_oom_kills_of("x\n:\n1:\n", "cg"), -2, "nonsense");
+	ok(pw_oom_kills() >= -1, "of this machine");
+	ok(unlink("cg/u/memory.events.local") == 0 && unlink("cg/memory/a/b/memory.oom_control") == 0 && rmdir("cg/memory/a/b") == 0 &&
+		   rmdir("cg/memory/a") == 0 && rmdir("cg/memory") == 0 && rmdir("cg/u") == 0 && rmdir("cg") == 0,
+	   "and gone");
+}
+
 int
 main(void)
 {
@@ -342,6 +381,7 @@ main(void)
 	test_allowed();
 	test_fdpass();
 	test_sdnotify();
+	test_oom();
 	ok(chdir("/") == 0 && rmdir(home) == 0, "nothing is left");
 	return tap_done();
 }

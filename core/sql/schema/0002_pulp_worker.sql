@@ -144,7 +144,7 @@ create table pulp_worker.log (
 create table pulp_worker.attempt (
 	task uuid primary key,
 	worker text not null,
-	kind text not null,		-- how it ended: completed, failed, exit, signal, setup, protocol, timeout, host, lost, ...
+	kind text not null,		-- how it ended: completed, failed, exit, signal, oom, setup, protocol, timeout, host, lost, ...
 	remains int not null,		-- processes it left behind, which were killed
 	max_rss_kb bigint not null,
 	cpu_ms bigint not null
