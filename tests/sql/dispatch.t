@@ -342,7 +342,26 @@ def what_is_announced(db):
     assert pulpdb.left(s) == {}
 
 
+def cancel_of_pythons(db):
+    """a waiting task of Python's that is canceled, and marked by us after Python has looked: Python's workers are told"""
+    s, l = Session(db), Session(db)
+    s.q("create table django_migrations (app text)")
+    l.listen()
+    w = pulpdb.Worker(db)
+    held = dispatch(s, exclusive_resources=["r"], versions={"t": "1"})
+    theirs = dispatch(s, "pulpcore.app.x", exclusive_resources=["r"], versions={"core": "3"})
+    w.turn()
+    assert w.turn().tasks == [held]
+    l.heard()
+    s.q("update core_task set state = 'canceling' where pulp_id = %s", theirs)
+    for heard in [("wakeup", "handle")], []:
+        t = w.turn()
+        got = l.heard()
+        assert t.tasks == [] and got == heard, (t.tasks, got)
+    assert s.one("select unblocked_at is not null, app_lock_id, state from core_task where pulp_id = %s", theirs) == (True, None, "canceling")
+
+
 pulpdb.run(dispatch_returns_the_row, dispatch_takes_each_argument, dispatch_errors, dispatch_at_a_live_pulp, dispatch_at_an_older_pulp,
            default_versions, dispatch_belongs_to_the_caller, roles_without_rights, plain_inserts,
            pulp_created_is_the_databases, cancel_task, cancel_leaves_children_and_reports, cancel_task_group,
-           group_member_that_ends_meanwhile, what_is_announced)
+           group_member_that_ends_meanwhile, what_is_announced, cancel_of_pythons)

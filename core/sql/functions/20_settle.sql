@@ -201,7 +201,8 @@ end $$;
  * Lists what is ready and has no owner where claims find it, under its requirement; takes out what is over, set back, or
  * under the wrong one. Requirement 0 is "to be ended, by anybody": what is canceling, or running without an owner. In
  * a live Pulp only tasks of a module that some worker of ours registered: the others are Python's to end.
- * A task that somebody holds stays listed (Python locks what it only looks at). Returns how many it added.
+ * A task that somebody holds stays listed (Python locks what it only looks at). Returns how many it added, and saw that are
+ * Python's to end: a worker of Python's that looked for them before they were marked waits to be told.
  */
 create or replace function pulp_worker.list_ready(look uuid[]) returns int
 language plpgsql as $$
@@ -210,12 +211,14 @@ declare
 	want uuid[];
 	stale uuid[];
 	free uuid[];
+	theirs int;
 	listed int;
 begin
-	select array_agg(x.id) filter (where x.free and (x.requirement is null or x.stale)), array_agg(x.id) filter (where x.stale)
-	into want, stale
-	from (select i.id, r.requirement, t.open and t.app_lock_id is null and (t.state = 'waiting' or not live
-				or (select true from module m where m.module = t.module limit 1) is true) as free,
+	select array_agg(x.id) filter (where x.free and not x.theirs and (x.requirement is null or x.stale)),
+		array_agg(x.id) filter (where x.stale), count(*) filter (where x.free and x.theirs)
+	into want, stale, theirs
+	from (select i.id, r.requirement, t.open and t.app_lock_id is null as free,
+			live and t.state <> 'waiting' and (select true from module m where m.module = t.module limit 1) is not true as theirs,
 			r.requirement is not null and (t.open is not true or (t.state = 'waiting') = (r.requirement = 0)) as stale
 		from (select distinct u.id from unnest(look) u (id)) i
 		left join lateral (select requirement from ready where task = i.id offset 0) r on true
@@ -232,7 +235,7 @@ begin
 		end if;
 	end if;
 	if coalesce(want, '{}') = '{}' then
-		return 0;
+		return theirs;
 	end if;
 	-- Whoever was claimed in between has an owner now: looked at once more, in the statement that lists.
 	with demand as materialized (
@@ -255,7 +258,7 @@ begin
 	from (select * from demand order by pulp_created, pulp_id) d
 	on conflict (task) do nothing;
 	get diagnostics listed = row_count;
-	return listed;
+	return listed + theirs;
 end $$;
 
 -- What one set of notes means. Returns how many tasks were marked, and how many came to the list.
