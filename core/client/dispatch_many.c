@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many tasks in one statement: the caller's structs become one JSON text, in
- * the words of pulp_worker.dispatch, whose arguments have left in clear nothing that a key would hide.
+ * Many tasks in one statement: the caller's structs become one JSON text in the
+ * words of pulp_worker.dispatch, with args and kwargs already encrypted. The others are texts of the
+ * caller's, which JSON would change silently where they are not UTF-8: so they are looked at.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "client/private.h"
 #include "crypt/leaves.h"
 #include "store/task_store.h"
@@ -14,14 +16,14 @@
 static int
 add_text(struct pw_buf *buf, const char *name, const char *text)
 {
-	return text ? pw_buf_addf(buf, ",\"%s\":", name) < 0 || pw_json_quote(text, buf) < 0 : 0;
+	return text && (pw_buf_addf(buf, ",\"%s\":", name) < 0 || pw_json_quote(text, buf) < 0) ? -1 : 0;
 }
 
 /* TEXT is JSON already. */
 static int
 add_json(struct pw_buf *buf, const char *name, const char *text)
 {
-	return text ? pw_buf_addf(buf, ",\"%s\":%s", name, text) < 0 : 0;
+	return text ? pw_buf_addf(buf, ",\"%s\":%s", name, text) : 0;
 }
 
 static int
@@ -37,6 +39,7 @@ add_list(struct pw_buf *buf, const char *name, const char *const *list)
 	return pw_buf_addc(buf, ']');
 }
 
+/* Returns 1 if its arguments are sealed, also because there is nothing in them; 0 where they are in clear. */
 static int
 add_task(pulp_client *client, const struct pulp_client_dispatch *given, struct pw_buf *buf,
 	 struct pw_err *err)
@@ -57,15 +60,30 @@ add_task(pulp_client *client, const struct pulp_client_dispatch *given, struct p
 		put_kwargs = pw_buf_text(&kwargs);
 	}
 	if (pw_buf_adds(buf, "{\"func\":") < 0 || pw_json_quote(given->func, buf) < 0 ||
-	    add_json(buf, "args", put_args) || add_json(buf, "kwargs", put_kwargs) ||
-	    add_text(buf, "task_group", given->group) ||
-	    add_list(buf, "exclusive_resources", given->exclusive) ||
-	    add_list(buf, "shared_resources", given->shared) ||
-	    add_json(buf, "versions", versions ? versions : given->versions) ||
-	    add_text(buf, "correlation_id", given->correlation_id) ||
+	    add_json(buf, "args", put_args) < 0 || add_json(buf, "kwargs", put_kwargs) < 0 ||
+	    add_text(buf, "task_group", given->group) < 0 ||
+	    add_list(buf, "exclusive_resources", given->exclusive) < 0 ||
+	    add_list(buf, "shared_resources", given->shared) < 0 ||
+	    add_json(buf, "versions", versions ? versions : given->versions) < 0 ||
+	    add_text(buf, "correlation_id", given->correlation_id) < 0 ||
 	    (given->immediate && pw_buf_adds(buf, ",\"immediate\":true") < 0) ||
 	    pw_buf_addc(buf, '}') < 0)
 		return pw_err_nomem(err);
+	return sealed;
+}
+
+static int
+check_text(const char *what, const char *text, struct pw_err *err)
+{
+	return pw_utf8_valid(text, strlen(text)) ? 0 : pw_err_set(err, PW_ERR_INPUT, "%s: not UTF-8", what);
+}
+
+static int
+check_texts(const char *what, const char *const *list, struct pw_err *err)
+{
+	for (; list && *list; list++)
+		if (check_text(what, *list, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -82,6 +100,10 @@ take_task(const struct pulp_client_dispatch *dispatch, struct pulp_client_dispat
 		return -1;
 	if (ret_given->no_deferred)
 		return pw_err_set(err, PW_ERR_INPUT, "no_deferred: many at once are left to workers");
+	if (check_text("func", ret_given->func, err) < 0 ||
+	    check_texts("exclusive", ret_given->exclusive, err) < 0 ||
+	    check_texts("shared", ret_given->shared, err) < 0)
+		return -1;
 	return 0;
 }
 
@@ -101,13 +123,18 @@ take_tasks(const struct pulp_client_dispatch *const *dispatches, size_t count,
 
 static int
 write_tasks(pulp_client *client, const struct pulp_client_dispatch *given, size_t count,
-	    struct pw_buf *buf, struct pw_err *err)
+	    struct pw_buf *buf, bool *ret_sealed, struct pw_err *err)
 {
+	*ret_sealed = true;
 	for (size_t i = 0; i < count; i++) {
+		int sealed;
+
 		if (pw_buf_addc(buf, i ? ',' : '[') < 0)
 			return pw_err_nomem(err);
-		if (add_task(client, &given[i], buf, err) < 0)
+		sealed = add_task(client, &given[i], buf, err);
+		if (sealed < 0)
 			return pw_err_prefix(err, "task %zu", i + 1);
+		*ret_sealed &= sealed;
 	}
 	return pw_buf_addc(buf, ']') < 0 ? pw_err_nomem(err) : 0;
 }
@@ -121,7 +148,7 @@ pulp_client_dispatch_many(pulp_client *client, const struct pulp_client_dispatch
 	pw_auto_records rows = PW_RECORDS_INIT;
 	pw_auto_buf tasks = PW_BUF_INIT;
 	struct pw_err err;
-	bool secret;
+	bool secret, sealed;
 
 	for (size_t i = 0; i < count; i++)
 		ids[i][0] = '\0';
@@ -133,9 +160,9 @@ pulp_client_dispatch_many(pulp_client *client, const struct pulp_client_dispatch
 		return pw_client_fail_keys(&err, error);
 	if (count == 0)
 		return 0;
-	if (write_tasks(client, given, count, &tasks, &err) < 0 ||
+	if (write_tasks(client, given, count, &tasks, &sealed, &err) < 0 ||
 	    pw_client_enter(client, &err) < 0 ||
-	    pw_store_dispatch_many(client->db, pw_buf_text(&tasks), client->keys != NULL, 1, false,
+	    pw_store_dispatch_many(client->db, pw_buf_text(&tasks), sealed, 1, false,
 				   pw_client_deadline(client), &rows, &err) < 0)
 		return pw_client_fail(&err, error);
 	for (size_t i = 0; i < rows.count && i < count; i++)

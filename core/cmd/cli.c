@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -408,11 +409,32 @@ clear_lists(const struct pw_cli_option *options)
 			pw_cli_list_clear(options->list);
 }
 
+/* Where one of the three was closed, no file and no connection may come to stand in its place. What is written there fails. */
+static void
+hold_standard_files(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			abort();
+}
+
+int
+pw_cli_flush(struct pw_err *err)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	if (!errno)
+		errno = EIO;
+	return pw_err_errno(err, "standard output");
+}
+
 int
 pw_cli_main(const struct pw_cli_program *program, int argc, char **argv)
 {
+	struct pw_err err;
 	int status;
 
+	hold_standard_files();
 	the_program = program;
 	the_verb = NULL;
 	want_help = want_version = false;
@@ -423,8 +445,9 @@ pw_cli_main(const struct pw_cli_program *program, int argc, char **argv)
 	clear_lists(program->options);
 	if (the_verb)
 		clear_lists(the_verb->options);
-	if (fflush(stdout) == EOF || ferror(stdout)) {
-		pw_cli_warn("standard output: %s", strerror(errno));
+	errno = 0;
+	if (status != EX_IOERR && pw_cli_flush(&err) < 0) {
+		pw_cli_warn("%s", err.text);
 		return status ? status : EX_IOERR;
 	}
 	return status;

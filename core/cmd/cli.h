@@ -65,6 +65,9 @@ int pw_cli_fail(const struct pw_err *err);
 /* Prints "PROGRAM: text" on standard error: something to know that does not stop the program. */
 void pw_cli_warn(const char *fmt, ...) PW_PRINTF(1, 2);
 
+/* Writes out what was printed. Also where that failed earlier. */
+int pw_cli_flush(struct pw_err *err) PW_MUSTCHECK;
+
 /* Frees what a program keeps to its end, so that leak checkers have nothing to say. Called by pw_cli_main. */
 void pw_cli_list_clear(struct pw_cli_list *list);
 

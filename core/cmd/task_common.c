@@ -110,7 +110,11 @@ pw_cmd_fail(const struct pw_err *err)
 {
 	int status = pw_cli_fail(err);
 
-	return err->kind == PW_ERR_DB && strcmp(err->sqlstate, "42501") == 0 ? EX_NOPERM : status;
+	if (err->kind != PW_ERR_DB)
+		return status;
+	return strcmp(err->sqlstate, "42501") == 0 ? EX_NOPERM :
+	       pw_db_error_is_transient(err)	   ? EX_TEMPFAIL :
+						     status;
 }
 
 /* Whether TEXT could be the beginning of a UUID as we print it. */

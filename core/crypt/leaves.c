@@ -75,6 +75,13 @@ is_member(const char *const *members, const struct piece *key)
 	return false;
 }
 
+/* A member that is null is as good as one that is not there. */
+static bool
+is_nothing(const struct walk *walk, const struct piece *piece)
+{
+	return walk->members && walk->depth == 1 && piece->len == 4 && memcmp(piece->text, "null", 4) == 0;
+}
+
 /* A string with a colon behind it, or a leaf. Returns where it ends; NULL with *err filled. */
 static const char *
 take_piece(struct walk *walk, const char *p, const char *end, struct pw_buf *buf,
@@ -87,7 +94,7 @@ take_piece(struct walk *walk, const char *p, const char *end, struct pw_buf *buf
 	if (*p == '"' && next < end && *next == ':') {
 		if (walk->members && walk->depth == 1)
 			walk->wanted = is_member(walk->members, &piece);
-	} else if (walk->wanted) {
+	} else if (walk->wanted && !is_nothing(walk, &piece)) {
 		done = walk->leaf(walk->keys, &piece, buf, err);
 		if (done < 0)
 			return NULL;

@@ -32,7 +32,7 @@ int pw_leaves_open(const struct pw_keyring *keys, const char *json, size_t len, 
  */
 int pw_leaves_rotate(const struct pw_keyring *keys, bool plain, const char *json, size_t len, struct pw_buf *buf,
 		     struct pw_err *err) PW_MUSTCHECK;
-/* Appends an object, of whose members only those named in MEMBERS (ends with NULL) are sealed: a request with arguments in it. */
+/* Appends an object, of whose members only those named in MEMBERS (ends with NULL) are sealed, and not if they are null: a request with arguments in it. */
 int pw_leaves_seal_members(const struct pw_keyring *keys, const char *json, size_t len, const char *const *members,
 			   struct pw_buf *buf, struct pw_err *err) PW_MUSTCHECK;
 

@@ -15,6 +15,10 @@ pw_db_result_error(const PGresult *result, struct pw_err *err)
 
 	if (!primary) /* libpq's own: the connection broke, out of memory */
 		return pw_err_set(err, PW_ERR_DB, "%s", PQresultErrorMessage(result));
+	if (detail && !*detail)
+		detail = NULL;
+	if (hint && !*hint)
+		hint = NULL;
 	pw_err_set(err, PW_ERR_DB, "%s%s%s%s%s%s", primary, detail ? " (" : "", detail ? detail : "", detail ? ")" : "",
 		   hint ? "; " : "", hint ? hint : "");
 	if (err && sqlstate)

@@ -155,8 +155,10 @@ died(const struct pw_uuid *task, const char *module, const struct pw_outcome *ou
 		snprintf(reason, sizeof(reason), "Task process died unexpectedly with exitcode %d.", outcome->number);
 		return pw_ending_of_reason(task, "failed", "exit", reason);
 	case PW_OUTCOME_SIGNALED:
-		snprintf(reason, sizeof(reason), "Killed by signal %d.%s", outcome->number, outcome->oom ? " The host was out of memory." : "");
-		return pw_ending_of_reason(task, "failed", outcome->oom ? "oom" : "signal", reason);
+		if (outcome->oom)
+			return pw_ending_of_reason(task, "failed", "oom", "Killed by signal 9. The host was out of memory.");
+		snprintf(reason, sizeof(reason), "Killed by signal %d.", outcome->number);
+		return pw_ending_of_reason(task, "failed", "signal", reason);
 	case PW_OUTCOME_SETUP:
 		snprintf(reason, sizeof(reason), "Task setup failed at step %s.", text);
 		return pw_ending_of_reason(task, "failed", "setup", reason);

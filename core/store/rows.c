@@ -77,7 +77,7 @@ judge(struct pw_err *err)
 		enum pw_err_kind kind;
 	} kinds[] = {
 		{ "22023", PW_ERR_INPUT },  { "0A000", PW_ERR_INPUT },	{ "22P02", PW_ERR_INPUT },  { "22P05", PW_ERR_INPUT },
-		{ "22007", PW_ERR_INPUT },  { "22008", PW_ERR_INPUT },	{ "22021", PW_ERR_INPUT },
+		{ "22007", PW_ERR_INPUT },  { "22008", PW_ERR_INPUT },	{ "22003", PW_ERR_INPUT },	{ "22021", PW_ERR_INPUT },
 		{ "P0002", PW_ERR_NOTFOUND }, { "3F000", PW_ERR_CONFIG }, { "42883", PW_ERR_CONFIG }, { "42P01", PW_ERR_CONFIG },
 		{ "42704", PW_ERR_CONFIG },
 	};

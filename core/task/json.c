@@ -78,7 +78,7 @@ pw_json_take(const char *what, int number, const char *text, size_t len, json_ty
 		text, len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL,
 		&why);
 
-	if (!json && json_error_code(&why) == json_error_out_of_memory)
+	if (!json && (json_error_code(&why) == json_error_out_of_memory || why.line < 0))
 		return pw_err_nomem(err);
 	if (!json)
 		return pw_err_set(err, PW_ERR_INPUT, "%s:%d:%d: %s", what, number - 1 + why.line, why.column, why.text);

@@ -68,10 +68,10 @@ int pulp_client_set_key_file(pulp_client *client, const char *file, struct pulp_
 int pulp_client_dispatch(pulp_client *client, const struct pulp_client_dispatch *dispatch, char id[PULP_CLIENT_ID_SIZE],
 			 struct pulp_client_error *error);
 /*
- * Dispatches COUNT tasks in one transaction, the caller's or one of its own: all, or none, and then the error begins with the number of
- * the one that is wrong ("task 1: ..."). Writes their ids to IDS, in the same order; where it fails all are "". They are left to
- * workers, so that no_deferred is refused. Many times as fast as so many single calls; a hundred or a thousand at a time will do, since
- * each locks its resources until the transaction has ended.
+ * Dispatches COUNT tasks in one transaction, the caller's or one of its own: all, or none. Where one of them is wrong the error
+ * begins with its number ("task 1: ..."). Writes their ids to IDS, in the same order; where it fails all are "". They are left to
+ * workers, so that no_deferred is refused. Many times as fast as so many single calls; a hundred at a time will do, since at a
+ * live Pulp all their resources are locked together until the transaction ends.
  */
 int pulp_client_dispatch_many(pulp_client *client, const struct pulp_client_dispatch *const *dispatches, size_t count,
 			      char (*ids)[PULP_CLIENT_ID_SIZE], struct pulp_client_error *error);

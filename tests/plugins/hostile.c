@@ -619,11 +619,15 @@ PULP_TASK(dispatch, "Dispatches a task; func: which")
 	return pulp_result(ctx, reply);
 }
 
-PULP_TASK(ask, "Makes a request; operation, body")
+PULP_TASK(ask, "Makes a request; operation, body, with ' for its quotes")
 {
+	char *body = strdup(text(ctx, "body", "{}"));
 	const char *reply;
 
-	if (pulp_request(ctx, text(ctx, "operation", "x"), text(ctx, "body", "{}"), &reply) < 0)
+	for (char *p = body; *p; p++)
+		if (*p == '\'')
+			*p = '"';
+	if (pulp_request(ctx, text(ctx, "operation", "x"), body, &reply) < 0)
 		return pulp_fail(ctx, "%s", pulp_last_error(ctx));
 	return pulp_result(ctx, reply);
 }

@@ -103,8 +103,9 @@ def us_to_python(h):
     h.worker()
     assert h.wait(t, "completed").result == {"args": VALUE, "kwargs": {"a": VALUE}}
     assert h.wait(empty, "completed").result == {"args": [], "kwargs": {}}
-
-
+    body = {"func": "hostile.echo", "args": None, "kwargs": {"a": None}, "versions": None}
+    made = h.ends(h.task("ask", operation="dispatch", body=json.dumps(body).replace('"', "'")), "completed").result["pulp_id"]
+    assert h.wait(made, "completed").result == {"args": [], "kwargs": {"a": None}}, "what is null is not there"
 
 def marked(h):
     """SQL marks what it stores in clear: with a key that runs as it is, and nothing else in clear does"""

@@ -402,12 +402,13 @@ bad_many(void)
 	bad.args = "{}";
 	failed(pulp_client_dispatch_many(client, all, 2, ids, &error));
 	bad.args = NULL;
-	bad.group = "x";
-	failed(pulp_client_dispatch_many(client, all, 2, ids, &error));
 	bad.group = "01920000-0000-7000-8000-000000000000";
 	failed(pulp_client_dispatch_many(client, all, 2, ids, &error));
 	bad.group = NULL;
 	bad.immediate = bad.no_deferred = 1;
+	failed(pulp_client_dispatch_many(client, all, 2, ids, &error));
+	bad.immediate = bad.no_deferred = 0;
+	bad.exclusive = (const char *const[]){ "r\xfe", NULL };
 	failed(pulp_client_dispatch_many(client, all, 2, ids, &error));
 	bad.size = 0;
 	failed(pulp_client_dispatch_many(client, all, 2, ids, &error));

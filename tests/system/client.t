@@ -72,9 +72,9 @@ is "$out" $'open\nerror 1 22023 task 37: function name \'nodot\' has no dot: it 
 run ./program open bad-many
 is "$out" 'open
 error 1 - task 2: args:1:1: a JSON value of another kind where an array [...] is wanted
-error 1 - task 2: '"'x'"' is not a UUID
 error 2 P0002 task 2: there is no task group 01920000-0000-7000-8000-000000000000
 error 1 - task 2: no_deferred: many at once are left to workers
+error 1 - task 2: exclusive: not UTF-8
 error 1 - task 2: the size of struct pulp_client_dispatch is not set
 left <> <>' 'what is wrong is said, with its number'
 is "$(sql 'select count(*) from core_task')" 0 'and none is there'

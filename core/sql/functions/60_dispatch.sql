@@ -187,6 +187,8 @@ declare
 	made pulp_worker.task_row;
 	code text;
 	said text;
+	more text;
+	hinted text;
 begin
 	if jsonb_typeof(tasks) is distinct from 'array' then
 		raise 'tasks must be a JSON array' using errcode = '22023';
@@ -219,7 +221,10 @@ begin
 			number := number + 1;
 		end loop;
 	exception when others then
-		get stacked diagnostics code = returned_sqlstate, said = message_text;
+		get stacked diagnostics code = returned_sqlstate, said = message_text, more = pg_exception_detail, hinted = pg_exception_hint;
+		if more <> '' or hinted <> '' then
+			raise 'task %: %', number, said using errcode = code, detail = more, hint = hinted;
+		end if;
 		raise 'task %: %', number, said using errcode = code;
 	end;
 end $$;

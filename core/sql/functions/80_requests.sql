@@ -197,9 +197,10 @@ begin
 		end if;
 		case operation
 		when 'dispatch' then
-			answer := to_jsonb(pulp_worker.dispatch_task(args ->> 'func', coalesce(args -> 'args', '[]'), coalesce(args -> 'kwargs', '{}'),
+			answer := to_jsonb(pulp_worker.dispatch_task(args ->> 'func', coalesce(nullif(args -> 'args', 'null'), '[]'),
+				coalesce(nullif(args -> 'kwargs', 'null'), '{}'),
 				(args ->> 'task_group')::uuid, pulp_worker.text_array(args -> 'exclusive_resources'), pulp_worker.text_array(args -> 'shared_resources'),
-				coalesce((args ->> 'immediate')::boolean, false), true, args -> 'versions', task_id, null, sealed,
+				coalesce((args ->> 'immediate')::boolean, false), true, nullif(args -> 'versions', 'null'), task_id, null, sealed,
 				as_id => pulp_worker.request_id(task_id, request_number)));
 		when 'purge_batch' then
 			answer := pulp_worker.purge_batch((args ->> 'finished_before')::timestamptz, pulp_worker.text_array(args -> 'states'), (args ->> 'limit')::int,
