@@ -117,14 +117,15 @@ on_gone(void *arg, struct pw_host *process, const char *why)
 	struct pw_plugin_host *host = arg;
 	bool said_hello = host->phase == PW_HOST_UP;
 
-	host->host = pw_host_free(process);
+	host->host = NULL;
 	kill_orphans(host->s);
 	if (host->phase == PW_HOST_DRAINING) {
 		pw_log_info(NULL, "plugin.drained", "module=%s", host->module);
 		host_forget(host);
-		return;
+	} else {
+		host_rest(host, said_hello, why);
 	}
-	host_rest(host, said_hello, why);
+	pw_host_free(process); /* WHY is its own */
 }
 
 static const struct pw_host_ops host_ops = { .on_hello = on_hello, .on_gone = on_gone };

@@ -36,6 +36,9 @@ import pulpdb  # noqa: E402
 from pulpdb import LONG, Session, wait_until  # noqa: E402,F401
 
 FINAL = ("completed", "failed", "canceled", "skipped")
+with open(os.environ["top_builddir"] + "/Makefile") as makefile:
+    # A crash ends differently then, and memory is another's.
+    SANITIZED = re.search("^SANITIZE = .*fsanitize", makefile.read(), re.M) is not None
 PREFIX = os.environ.get("PULP_TEST_PREFIX", "")
 BUILD = os.environ["top_builddir"]
 # Waiting for something good may take long on a busy machine; nothing is ever waited for in vain.

@@ -18,6 +18,12 @@ def reason(text):
     return {"reason": text}
 
 
+def not_sanitized():
+    """Where sanitizers see a crash first, or want memory beyond all limits."""
+    if system.SANITIZED:
+        raise pulpdb.Skip("built with sanitizers")
+
+
 def described(text):
     """A failure that the task reports."""
     return {"description": text, "traceback": ""}
@@ -40,6 +46,7 @@ def the_task_says(h):
 @everybody
 def it_dies(h):
     """exits and signals, from inside and from outside"""
+    not_sanitized()
     w = h.worker()
     died = "Task process died unexpectedly with exitcode %d."
     h.ends(h.task("crash"), "failed", reason("Killed by signal 11."), "signal")
@@ -98,6 +105,7 @@ def channel(h):
 
 def time_and_memory(h):
     """a task's own limits"""
+    not_sanitized()
     h.worker("w", "--cancel-term-after", "100ms", "--cancel-kill-after", "1s")
     for stubborn in 0, 1:
         got = h.ends(h.task("slow", stubborn=stubborn), "failed", reason("Task timed out after 1 seconds."), "timeout")
@@ -203,6 +211,7 @@ def little_memory(limit):
 
 def out_of_memory(h):
     """what the kernel kills for lack of memory is told from what somebody kills"""
+    not_sanitized()
     with little_memory(64 << 20) as group:
         w = h.worker("w", "--worker-ttl", "3s", "--log-level", "debug")
         for pid in [w.pid] + below(w.pid):
