@@ -421,9 +421,10 @@ hold_standard_files(void)
 int
 pw_cli_flush(struct pw_err *err)
 {
+	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
-	if (!errno)
+	if (!errno) /* it failed earlier, and why is not known any more */
 		errno = EIO;
 	return pw_err_errno(err, "standard output");
 }
@@ -445,7 +446,6 @@ pw_cli_main(const struct pw_cli_program *program, int argc, char **argv)
 	clear_lists(program->options);
 	if (the_verb)
 		clear_lists(the_verb->options);
-	errno = 0;
 	if (status != EX_IOERR && pw_cli_flush(&err) < 0) {
 		pw_cli_warn("%s", err.text);
 		return status ? status : EX_IOERR;

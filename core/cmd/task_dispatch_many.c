@@ -124,7 +124,7 @@ tell_how_far(const struct many *many, size_t next, const struct pw_err *err)
 	size_t tried = next - many->done;
 
 	if (unknown)
-		pw_cli_warn("%zu of %zu tasks were dispatched; whether the next %zu were is not known", many->done, many->lines.count, tried);
+		pw_cli_warn("%zu of %zu tasks were dispatched; whether the next %zu were is not known, 'pulp-task list' shows it", many->done, many->lines.count, tried);
 	else if (many->done)
 		pw_cli_warn("%zu of %zu tasks were dispatched", many->done, many->lines.count);
 }

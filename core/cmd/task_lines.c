@@ -69,6 +69,17 @@ any_leaf(json_t *value)
 }
 
 static int
+say_unknown(const char *name, struct pw_err *err)
+{
+	pw_auto_buf known = PW_BUF_INIT;
+
+	for (size_t i = 0; i < PW_COUNT(members); i++)
+		if (pw_buf_addf(&known, "%s%s", i ? ", " : "", members[i].name) < 0)
+			return pw_err_nomem(err);
+	return pw_err_set(err, PW_ERR_INPUT, "there is no argument '%.60s'; there are: %s", name, pw_buf_text(&known));
+}
+
+static int
 check_member(const char *name, json_t *value, struct pw_err *err)
 {
 	const struct member *member = NULL;
@@ -78,7 +89,7 @@ check_member(const char *name, json_t *value, struct pw_err *err)
 		if (strcmp(members[i].name, name) == 0)
 			member = &members[i];
 	if (!member)
-		return pw_err_set(err, PW_ERR_INPUT, "there is no argument '%.60s'", name);
+		return say_unknown(name, err);
 	if (json_is_null(value) && member != members) /* as if it were not there */
 		return 0;
 	right = member->type == JSON_TRUE ? json_is_boolean(value) :
@@ -161,7 +172,7 @@ check_task(struct pw_lines *lines, struct pw_line *line, json_t *task, struct pw
 	    check_id(task, "task_group", err) < 0 || check_id(task, "correlation_id", err) < 0)
 		return -1;
 	if (json_is_false(json_object_get(task, "deferred")))
-		return pw_err_set(err, PW_ERR_INPUT, "many at once are left to workers: deferred cannot be false");
+		return pw_err_set(err, PW_ERR_INPUT, "deferred cannot be false, since many at once are left to workers: dispatch such a task by itself");
 	line->group = has(task, "task_group");
 	line->correlation_id = has(task, "correlation_id");
 	if (!has(task, "versions"))

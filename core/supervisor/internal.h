@@ -269,7 +269,7 @@ bool pw_hosts_say_modules(struct pw_supervisor *s); /* sends them on the link of
 int pw_beat_register(struct pw_supervisor *s, struct pw_db *db, struct pw_err *err) PW_MUSTCHECK;
 int pw_beat_new(struct pw_supervisor *s, struct pw_err *err) PW_MUSTCHECK;
 void pw_beat_free(struct pw_supervisor *s);
-/* What the side link does next. */
+/* Our plugins are others than before: said to the database. */
 void pw_beat_modules_changed(struct pw_supervisor *s);
 /* The heartbeat, or registering anew; then what else there is to say of this worker and of others. True if something was sent. */
 bool pw_beat_next(struct pw_supervisor *s);

@@ -4,6 +4,7 @@
 # Tasks driven by SQL, without a worker, for tests of what shows them; after pg.sh
 # and pulp-task db install. Uses the functions that a worker uses.
 #
+#	serve [NAME]					all that: a server, the schema, and a live worker with 8 slots
 #	register NAME [SLOTS [MODULE LABEL VERSION]]	a live worker; $worker is its id
 #	settle						until nothing is left to settle
 #	claim [N]					$worker claims N tasks (1) of its module, which become running
@@ -12,6 +13,13 @@
 #	say TASK PART TEXT				a part of its log
 #	state TASK					its state
 #	json_keys					the keys of the object on standard input, in their order
+
+serve()
+{
+	pg_start
+	run_ok 'install' pulp-task db install
+	register "${1:-w1@host}" 8
+}
 
 register()
 {

@@ -6,6 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.environ["top_srcdir"] + "/tests/lib")
+import psycopg2
 import pulpdb
 from pulpdb import Session
 
@@ -66,6 +67,10 @@ def all_or_none(db):
             ({"func": "t.x", "deferred": False, "immediate": True}, "0A000", "SQL cannot run")):
         said = s.fails(code, MANY, json.dumps([good, good, bad, good]))
         assert said.startswith("task 3: ") and text in said, said
+    try:
+        s.q(MANY, json.dumps([{"func": "t.x", "arg": []}]))
+    except psycopg2.Error as error:
+        assert error.diag.message_hint.startswith("There are: func, args, kwargs, "), error.diag.message_hint
     for bad in ("{}", "1", None):
         assert s.fails("22023", MANY, bad) == "tasks must be a JSON array"
     s.fails("22P02", MANY, "no json")

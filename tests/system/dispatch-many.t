@@ -5,9 +5,7 @@
 . "$top_srcdir/tests/lib/pg.sh"
 . "$top_srcdir/tests/lib/drive.sh"
 
-pg_start
-run_ok 'install' pulp-task db install
-register w1@host 8
+serve
 
 count() { sql 'select count(*) from core_task'; }
 
@@ -86,13 +84,13 @@ refused '{"func": "a.b", "shared_resources": [""]}' " resource '' is not a resou
 refused '{"func": "a.b", "exclusive_resources": ["r", "shared:r"]}' \
 	" resource 'shared:r' is not a resource name: it is empty or begins with shared:"
 refused '{"func": "a.b", "versions": {"": "1"}}' ' versions must be an object of versions (PEP 440)'
-refused '{"func": "a.b", "arg": 1}' " there is no argument 'arg'"
+refused '{"func": "a.b", "arg": 1}' " there is no argument 'arg'; there are: func, args, kwargs, task_group, exclusive_resources, shared_resources, immediate, deferred, versions, correlation_id"
 refused '{"func": "a.b", "args": {}}' ' args must be an array'
 refused '{"func": "a.b", "exclusive_resources": [1]}' ' exclusive_resources must be an array of strings'
 refused '{"func": "a.b", "versions": {"c_a": "x"}}' ' versions must be an object of versions (PEP 440)'
 refused '{"func": "a.b", "immediate": 1}' ' immediate must be true or false'
 refused '{"func": "a.b", "task_group": "x"}' " task_group: 'x' is not a UUID"
-refused '{"func": "a.b", "immediate": true, "deferred": false}' ' many at once are left to workers: deferred cannot be false'
+refused '{"func": "a.b", "immediate": true, "deferred": false}' ' deferred cannot be false, since many at once are left to workers: dispatch such a task by itself'
 is "$(count)" 0 'nothing is dispatched where a line is wrong'
 exits 71 'a file that is not there' pulp-task dispatch-many nowhere
 exits 64 'a timeout without waiting' pulp-task dispatch-many tasks --timeout 1
@@ -136,11 +134,17 @@ start many pulp-task dispatch-many good
 wait_for '[ "$(sql "select count(*) from pg_locks where locktype = '\''advisory'\'' and not granted")" = 1 ]'
 sql "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and not granted" >/dev/null
 wait_for "! alive $started"
-is "$(sed 's/lines.*//' many.err)" 'pulp-task: 0 of 150 tasks were dispatched; whether the next 100 were is not known
+is "$(sed 's/lines.*//' many.err)" 'pulp-task: 0 of 150 tasks were dispatched; whether the next 100 were is not known, '"'pulp-task list'"' shows it
 pulp-task: good, ' 'a connection that breaks: what is not known is said'
-stop "$holder"
-sql 'drop trigger slow on core_task'
 is "$(count)" 0 'none was'
+start many pulp-task dispatch-many good
+wait_for '[ "$(sql "select count(*) from pg_locks where locktype = '\''advisory'\'' and not granted")" = 1 ]'
+kill -KILL "$started"
+stop "$started"
+stop "$holder"
+wait_for '[ "$(sql "select count(*) from pg_stat_activity where application_name = '\''pulp-task'\''")" = 0 ]'
+like "$(count)" '^(0|100)$' 'one that is killed in the middle: a batch is there, or none of it'
+sql 'drop trigger slow on core_task; delete from core_task'
 
 # --- encrypted; and at a live Pulp, with our schema and without ---
 

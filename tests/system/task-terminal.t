@@ -8,9 +8,7 @@
 . "$top_srcdir/tests/lib/drive.sh"
 command -v tmux >/dev/null || skip_all 'tmux is missing: apt-get install tmux'
 
-pg_start
-run_ok 'install' pulp-task db install
-register w1@host.example.org 8
+serve w1@host.example.org
 
 # A tmux server of the test's own, a new one for each terminal.
 tmux_do()

@@ -6,9 +6,7 @@
 . "$top_srcdir/tests/lib/pg.sh"
 . "$top_srcdir/tests/lib/drive.sh"
 
-pg_start
-run_ok 'install' pulp-task db install
-register w1@host 8
+serve
 
 # ended STATE [JSON]: a task that has; $id is its id.
 ended()

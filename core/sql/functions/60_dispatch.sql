@@ -210,7 +210,8 @@ begin
 				raise 'func must be a string' using errcode = '22023';
 			end if;
 			if task - known <> '{}' then
-				raise 'there is no argument %', (select quote_literal(left(k, 60)) from jsonb_object_keys(task - known) k limit 1) using errcode = '22023';
+				raise 'there is no argument %', (select quote_literal(left(k, 60)) from jsonb_object_keys(task - known) k limit 1)
+					using errcode = '22023', hint = 'There are: ' || array_to_string(known, ', ') || '.';
 			end if;
 			made := pulp_worker.dispatch_task(task ->> 'func', coalesce(nullif(task -> 'args', 'null'), '[]'),
 				coalesce(nullif(task -> 'kwargs', 'null'), '{}'),
