@@ -41,16 +41,6 @@
 #define PW_HELLO_WITHIN (15 * PW_SEC)
 #define PW_LOCKED_RETRY (300 * PW_MS) /* a row that somebody holds is asked for again */
 
-#define PW_READ_ONLY "25006" /* a standby, or a server that has become one */
-#define PW_FAILURES_TOLD 5   /* what passes by itself is told after so many in a row */
-
-/* Before what the database refused is said again. */
-static inline int64_t
-pw_failures_pause_ns(int failures)
-{
-	return failures < PW_FAILURES_TOLD ? 100 * PW_MS : PW_SEC;
-}
-
 struct pw_supervisor;
 
 enum pw_host_phase { PW_HOST_STARTING,
@@ -158,7 +148,6 @@ struct pw_supervisor {
 	bool turn_more, turn_busy, turn_locked, turn_later, turn_lazy, turn_taken, turn_under_way;
 	int64_t settled_ns; /* when a turn of ours last settled everything */
 	int diligent;	    /* turns that settle, since not to did not pay */
-	int turn_failures;
 
 	/* heartbeat */
 	struct pw_timer *beat, *lease;
@@ -168,7 +157,6 @@ struct pw_supervisor {
 	/* the side link */
 	struct pw_timer *side_pause; /* armed: nothing is said before it is over */
 	pw_db_result_fn *side_answer; /* of the statement under way */
-	int side_failures;
 
 	struct pw_request *requests;
 

@@ -5,12 +5,18 @@
  */
 #include "supervisor/link.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/log.h"
+
 #define RETRY_FIRST (100 * PW_MS)
 #define RETRY_MOST (5 * PW_SEC)
+#define REFUSED_FIRST (100 * PW_MS)
+#define REFUSED_MOST (1 * PW_SEC)
+#define REFUSALS_TOLD 5 /* in a row */
 
 struct pw_link {
 	struct pw_loop *loop;
@@ -25,7 +31,7 @@ struct pw_link {
 	unsigned serial; /* of the socket */
 	uint32_t wants;
 	struct pw_timer *deadline, *retry;
-	int failures;
+	int failures, refusals; /* in a row */
 	pw_db_result_fn *answer; /* of the statement under way */
 	void *answer_arg;
 	bool connected; /* ready() has been called */
@@ -264,7 +270,27 @@ pw_link_prepare(struct pw_link *link, const char *sql, int64_t timeout_ns, pw_db
 void
 pw_link_works(struct pw_link *link)
 {
-	link->failures = 0;
+	char event[32];
+
+	snprintf(event, sizeof(event), "%s.works", link->ops->event);
+	if (link->refusals >= REFUSALS_TOLD)
+		pw_log_info(NULL, event, "failures=%d", link->refusals);
+	link->failures = link->refusals = 0;
+}
+
+int64_t
+pw_link_refused(struct pw_link *link, const struct pw_err *err)
+{
+	char event[32];
+
+	if (strcmp(err->sqlstate, PW_READ_ONLY) == 0) { /* look for the primary */
+		pw_link_reset(link);
+		return REFUSED_FIRST;
+	}
+	snprintf(event, sizeof(event), "%s.failing", link->ops->event);
+	if (++link->refusals == REFUSALS_TOLD)
+		pw_log_warning(NULL, event, "sqlstate=%s msg=%s", err->sqlstate, pw_log_quote(err->text));
+	return link->refusals < REFUSALS_TOLD ? REFUSED_FIRST : REFUSED_MOST;
 }
 
 void

@@ -117,4 +117,5 @@ const struct pw_link_ops pw_turns_link_ops = {
 	.idle = on_idle,
 	.lost = on_lost_link,
 	.notify = on_notify,
+	.event = "turn",
 };

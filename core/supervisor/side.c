@@ -24,30 +24,17 @@ pw_side_next(struct pw_supervisor *s)
 static void
 refused(struct pw_supervisor *s, const struct pw_err *err)
 {
-	int64_t pause = pw_failures_pause_ns(s->side_failures + 1);
+	int64_t pause;
 
 	if (!pw_link_idle(s->side)) /* it is being mended, and says so */
 		return;
-	if (strcmp(err->sqlstate, PW_READ_ONLY) == 0) {
-		pw_link_reset(s->side);
+	if (!s->beat_under_way && !pw_db_error_is_transient(err) &&
+	    strcmp(err->sqlstate, PW_READ_ONLY) != 0)
 		return;
-	}
-	if (!s->beat_under_way && !pw_db_error_is_transient(err))
-		return;
-	if (++s->side_failures == PW_FAILURES_TOLD)
-		pw_log_warning(NULL, "side.failing", "sqlstate=%s msg=%s", err->sqlstate, pw_log_quote(err->text));
+	pause = pw_link_refused(s->side, err);
 	if (pause > s->ttl_ns / 10) /* a heartbeat is in time all the same */
 		pause = s->ttl_ns / 10;
 	pw_timer_set(s->side_pause, pw_now_ns() + pause);
-}
-
-static void
-accepted(struct pw_supervisor *s)
-{
-	if (s->side_failures >= PW_FAILURES_TOLD)
-		pw_log_info(NULL, "side.works", "failures=%d", s->side_failures);
-	s->side_failures = 0;
-	pw_link_works(s->side);
 }
 
 static void
@@ -58,7 +45,7 @@ on_answer(void *arg, const PGresult *result, const struct pw_err *err)
 	if (err)
 		refused(s, err);
 	else
-		accepted(s);
+		pw_link_works(s->side);
 	s->side_answer(s, result, err);
 }
 
@@ -102,7 +89,7 @@ on_lost(void *arg PW_UNUSED, struct pw_link *link, const struct pw_err *err)
 int
 pw_side_new(struct pw_supervisor *s, struct pw_err *err)
 {
-	static const struct pw_link_ops ops = { .ready = on_ready, .idle = on_idle, .lost = on_lost };
+	static const struct pw_link_ops ops = { .ready = on_ready, .idle = on_idle, .lost = on_lost, .event = "side" };
 
 	s->side_pause = pw_timer_new(s->loop, "side pause", pause_over, s);
 	return pw_link_new(s->loop, "side", s->config.conninfo, s->guest, &ops, s, &s->side, err);

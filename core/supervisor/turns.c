@@ -275,18 +275,14 @@ anything_left(const struct pw_supervisor *s)
 	return false;
 }
 
-/* What passes by itself is told when it lasts, once. */
+/* What does not pass by itself; the rest is told by the link, when it lasts. */
 static void
-tell_failure(const struct pw_supervisor *s, const struct pw_err *err)
+tell_failure(const struct pw_err *err)
 {
-	if (strcmp(err->sqlstate, PW_READ_ONLY) == 0)
-		return; /* the link says so */
 	if (strcmp(err->sqlstate, NOT_PREPARED) == 0)
 		pw_log_warning(NULL, "turn.unprepared", "msg=\"a pooler shares our session: notifications are lost, tasks are found by polling; give the worker sessions of its own\"");
-	else if (!pw_db_error_is_transient(err))
+	else if (!pw_db_error_is_transient(err) && strcmp(err->sqlstate, PW_READ_ONLY) != 0)
 		pw_log_error(NULL, "turn.failed", "sqlstate=%s msg=%s", err->sqlstate, pw_log_quote(err->text));
-	else if (s->turn_failures == PW_FAILURES_TOLD)
-		pw_log_warning(NULL, "turn.failing", "sqlstate=%s msg=%s", err->sqlstate, pw_log_quote(err->text));
 }
 
 /* Nothing was committed, as far as we know: everything is given again. */
@@ -294,13 +290,10 @@ static void
 turn_failed(struct pw_supervisor *s, const struct pw_err *err)
 {
 	settle_reports(s, false);
-	s->turn_failures++;
 	if (!pw_link_idle(s->turns))
 		return; /* the link is being mended; ready() starts anew */
-	if (strcmp(err->sqlstate, PW_READ_ONLY) == 0) /* a standby, or a server that has become one: look for the primary */
-		pw_link_reset(s->turns);
-	tell_failure(s, err);
-	pw_timer_set(s->busy, pw_now_ns() + pw_failures_pause_ns(s->turn_failures));
+	tell_failure(err);
+	pw_timer_set(s->busy, pw_now_ns() + pw_link_refused(s->turns, err));
 }
 
 static void
@@ -314,9 +307,6 @@ on_turn(void *arg, const PGresult *result, const struct pw_err *err)
 		pw_stop_check(s);
 		return;
 	}
-	if (s->turn_failures >= PW_FAILURES_TOLD)
-		pw_log_info(NULL, "turn.works", "failures=%d", s->turn_failures);
-	s->turn_failures = 0;
 	pw_link_works(s->turns);
 	s->turn_taken = true;
 	s->turn_claims = s->turn_classes = 0;
